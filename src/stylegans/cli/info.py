@@ -1,0 +1,221 @@
+"""``stylegans info PATH``: what a model file, a run, a checkpoint or a data set is.
+
+Reads headers, configs and logs, never weights or pictures.
+"""
+
+import hashlib
+import json
+import math
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tyro
+
+from stylegans.cli.parse import parse
+from stylegans.config import Run
+from stylegans.config.sizes import format_size
+from stylegans.data import builtin
+from stylegans.errors import MissingFile, UserError
+from stylegans.files.model_file import FORMAT, read_model_info
+from stylegans.files.tensors import read_header
+
+if TYPE_CHECKING:
+    from stylegans.data.labels import Labels
+
+_BUFFERS = ("noise_const", "w_avg")
+"""Stored beside the parameters, and none: a tensor's last name."""
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a model, checkpoint, run or data set is."""
+
+    path: tyro.conf.Positional[str]
+    """a .safetensors model, a run directory, a checkpoint, a data set, or an embedded set's name"""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a thing: a title and rows of (name, value)."""
+
+    title: str
+    rows: Sequence[tuple[str, str]]
+
+
+def main(argv: list[str]) -> int:
+    """``stylegans info PATH``."""
+    draw(describe(parse(Info, argv, prog="stylegans info").path))
+    return 0
+
+
+def describe(name: str) -> Facts:
+    """What is at the path ``name``, or the embedded data set of that name.
+
+    Raises:
+        MissingFile: nothing is there.
+        UserError: it is nothing of ours, or damaged.
+    """
+    path = Path(name).expanduser()
+    if name in builtin.EMBEDDED:
+        return _embedded(builtin.EMBEDDED[name])
+    if not path.exists():
+        raise MissingFile(f"{name}: nothing there; give a path, or an embedded data set ({builtin.names()})")
+    if path.is_file():
+        if path.suffix == ".safetensors":
+            return _model(path)
+        if zipfile.is_zipfile(path):
+            return _data(path)
+    elif (path / "model.safetensors").is_file():  # as on the Hub, with a config.json of its own
+        return _model(path / "model.safetensors")
+    elif (path / "config.json").is_file() and (path / "checkpoints").is_dir():
+        return _run(path)
+    elif list(path.glob("*.safetensors")):
+        return _checkpoint(path)
+    else:
+        return _data(path)
+    raise UserError(f"{name}: not a model (.safetensors), a run, a checkpoint or a data set")
+
+
+def draw(facts: Facts) -> None:
+    """Print ``facts`` as a table."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))  # without a frame a hash fits on its line
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.rows:
+        table.add_row(Text(name), Text(value))
+    console = Console()
+    console.print(Text(facts.title, style="bold"))
+    console.print(table)
+
+
+def _model(path: Path) -> Facts:
+    header = read_header(path)
+    if header.metadata.get("format") == FORMAT:
+        model = read_model_info(path)
+        rows = [("family", model.family)]
+        for part in model.parts:
+            rows.append((part, _amount(s for s in header.shapes.items() if s[0].startswith(f"{part}."))))
+            rows += _config(model.configs[part])
+        rows += [("data", model.data or "not said"), ("licence", model.licence or "not said")]
+    else:
+        rows = [("family", "unknown: not written by stylegans"), ("holds", _amount(header.shapes.items()))]
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return Facts(f"{path}: a model", [*rows, ("file", f"{path.stat().st_size:,} bytes"), ("sha256", sha256)])
+
+
+def _amount(shapes: Iterable[tuple[str, tuple[int, ...]]]) -> str:
+    sizes = [0 if name.rpartition(".")[2] in _BUFFERS else math.prod(shape) for name, shape in shapes]
+    return f"{sum(sizes):,} parameters in {len(sizes)} tensors"
+
+
+def _config(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a network's config says of its pictures and latents."""
+    mapping = config.get("mapping") or {}
+    rows = []
+    if "resolution" in config:
+        rows.append(("  pictures", f"{_size(config['resolution'])}, {config.get('img_channels', '?')} channels"))
+    if "z_dim" in mapping:
+        rows.append(("  latents", f"z {mapping['z_dim']}, w {mapping.get('w_dim', '?')}"))
+    labels = mapping.get("c_dim", config.get("c_dim"))
+    if labels is not None:
+        rows.append(("  labels", str(labels) if labels else "none"))
+    return rows
+
+
+def _size(size: Any) -> str:
+    return format_size((size[0], size[1])) if isinstance(size, list) and len(size) == 2 else str(size)
+
+
+def _run(path: Path) -> Facts:
+    from stylegans.runs.folder import RunFolder, read_log
+
+    folder = RunFolder(path)
+    config = folder.read_config() or Run()
+    ticks = read_log(folder.log)
+    snapshots = sorted(folder.snapshots.glob("*.safetensors"))
+    checkpoints = sorted(entry.name for entry in folder.checkpoints.glob("[0-9]*") if entry.is_dir())
+    done = ticks[-1]["kimg"] if ticks else 0
+    rows = [
+        ("preset", config.preset),
+        ("data", config.data.path or "not said"),
+        ("pictures", f"{format_size(config.generator.resolution)}, {config.generator.img_channels} channels"),
+        ("trained", f"{done:g} of {config.training.kimg:g} kimg, {len(ticks)} ticks"),
+        ("snapshots", f"{len(snapshots)}, the newest {snapshots[-1].name}" if snapshots else "none yet"),
+        ("checkpoints", ", ".join(checkpoints) or "none yet"),
+    ]
+    measured = [tick for tick in ticks if tick.get("metrics")]
+    for name, value in measured[-1]["metrics"].items() if measured else ():
+        rows.append((name, f"{value:.4g} at {measured[-1]['kimg']:g} kimg"))
+    return Facts(f"{path}: a run", rows)
+
+
+def _checkpoint(path: Path) -> Facts:
+    rows = []
+    for file in sorted(path.glob("*.json")):
+        content = _json(file)
+        rows += [(key, str(value)) for key, value in content.items() if isinstance(value, int | float | str)]
+    rows += [(file.name, _amount(read_header(file).shapes.items())) for file in sorted(path.glob("*.safetensors"))]
+    return Facts(f"{path}: a checkpoint" if list(path.glob("*.json")) else f"{path}: a folder of model files", rows)
+
+
+def _embedded(entry: builtin.Embedded) -> Facts:
+    rows = [
+        ("about", entry.about),
+        ("pictures", f"{entry.pictures}, {format_size(entry.size)}"),
+        ("classes", f"{len(entry.classes)}: {', '.join(entry.classes)}"),
+        ("licence", entry.licence),
+        ("use", f"stylegans train PRESET --data {entry.name} --out DIR"),
+    ]
+    return Facts(f"{entry.name}: an embedded data set", rows)
+
+
+def _data(path: Path) -> Facts:
+    from PIL import Image, UnidentifiedImageError
+
+    from stylegans.data.labels import parse_catalogue
+    from stylegans.data.store import open_store
+
+    store = open_store(path, option=str(path)).store
+    members = store.members()
+    if not members:
+        raise UserError(f"{path}: not a model (.safetensors), a run, a checkpoint or a data set")
+    catalogue = store.catalogue()
+    labels = parse_catalogue(catalogue, where=f"{path}/dataset.json") if catalogue is not None else None
+    try:
+        with store.open(members[0]) as stream, Image.open(stream) as picture:
+            first = f"{picture.width}x{picture.height} {picture.mode} ({members[0].name})"
+    except (UnidentifiedImageError, OSError, ValueError):
+        first = f"{members[0].name} cannot be read"
+    rows = [
+        ("pictures", f"{len(members):,}"),
+        ("the first", first),
+        ("labels", _classes(labels) if labels is not None else "none"),
+        ("look closer", f"stylegans data check {path}"),
+    ]
+    return Facts(f"{path}: a data set", rows)
+
+
+def _classes(labels: "Labels") -> str:
+    kinds = set(labels.by_name.values())
+    length = next((len(label) for label in kinds if isinstance(label, tuple)), None)
+    if length is not None:
+        return f"vectors of {length}"
+    return f"{len(kinds)}" + (f": {', '.join(labels.class_names)}" if labels.class_names else "")
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: damaged; it should be a JSON object")
+    return content

@@ -1,0 +1,72 @@
+"""``stylegans mix MODEL``: a style-mixing grid."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from stylegans.cli.parse import parse
+from stylegans.errors import UserError
+
+
+@dataclass(frozen=True)
+class Mix:
+    """A style-mixing grid: each row's picture, with some layers' styles taken from each column's."""
+
+    model: tyro.conf.Positional[str]
+    """a .safetensors model or a run directory (RUN@newest, RUN@best, RUN@000200 choose its snapshot)"""
+    rows: str
+    """seeds of the rows' pictures: numbers and ranges, like 1-4"""
+    cols: str
+    """seeds of the columns' pictures: numbers and ranges, like 10-15"""
+    out: Path
+    """the PNG to write"""
+    layers: str = "coarse"
+    """what the columns give: coarse, middle, fine, a layer, a range like 0-3, or several with commas"""
+    truncation: float = 1.0
+    """how far from the average: below 1 likelier pictures, more alike; 1 changes nothing"""
+    noise: Literal["const", "random", "none"] = "const"
+    """the noise inputs: the stored maps, drawn by the row's seed, or none"""
+    class_index: Annotated[int | None, tyro.conf.arg(name="class")] = None
+    """the class to draw, for a model with classes; else each seed draws its own"""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1 or mps"""
+
+
+def main(argv: list[str]) -> int:
+    """``stylegans mix``."""
+    options = parse(Mix, argv, prog="stylegans mix")
+    if options.out.suffix.lower() != ".png":
+        raise UserError(f"--out: {options.out.name}: the grid is a picture; name a file that ends in .png")
+
+    from stylegans import models
+    from stylegans.files.pictures import PNG_CHANNELS, save_png
+    from stylegans.runs import machine
+    from stylegans.tools.generate import class_report, parse_seeds
+    from stylegans.tools.layers import parse_layers
+    from stylegans.tools.mix import mix_grid, refuse_unless_layered
+
+    rows, columns = parse_seeds(options.rows, option="--rows"), parse_seeds(options.cols, option="--cols")
+    machine.tune_allocator()
+    G = models.load(options.model, device=machine.choose_device(options.device))
+    refuse_unless_layered(G)
+    if G.img_channels not in PNG_CHANNELS:
+        raise UserError(f"{options.model}: a PNG cannot hold this model's {G.img_channels} channels")
+    layers = parse_layers(options.layers, G.num_ws)
+    report = class_report(G, tuple(dict.fromkeys(rows + columns)), options.class_index)
+    if report:
+        print(report)
+    grid = mix_grid(
+        G,
+        rows,
+        columns,
+        layers=layers,
+        truncation=options.truncation,
+        noise=options.noise,
+        class_index=options.class_index,
+    )
+    save_png(options.out, grid)
+    names = f"{layers[0]}-{layers[-1]}" if list(layers) == list(range(layers[0], layers[-1] + 1)) else str(layers)
+    print(f"wrote {options.out}: {len(rows)} rows take layers {names} of {len(columns)} columns")
+    return 0

@@ -1,0 +1,259 @@
+"""``stylegans train PRESET --data PATH --out DIR``: the same command again continues exactly where it stopped."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from stylegans.cli.parse import nearest, parse, parse_known
+from stylegans.config import Discriminator, Outputs, Run, StyleGAN2, Training
+from stylegans.config.adjust import validate, with_channels, with_labels, with_size
+from stylegans.config.run import Loss, Precision
+from stylegans.config.sizes import format_size, parse_size
+from stylegans.errors import UserError
+from stylegans.presets import PRESETS, describe, get
+
+if TYPE_CHECKING:
+    from stylegans.data.images import ImageDataset
+
+
+@dataclass(frozen=True)
+class Options:
+    """The short options, the same for every preset. Left out, the preset decides."""
+
+    data: str
+    """A folder or zip of pictures of one size, or an embedded set (see `stylegans data list`)."""
+    out: Path
+    """The run directory. If it holds this run already, the run continues."""
+    size: str | None = None
+    """Train at this size (256, or 640x384 for width x height); otherwise that of the pictures."""
+    labels: bool = False
+    """Train a conditional model on the data set's labels."""
+    xflip: bool = False
+    """Show every picture mirrored too."""
+    kimg: float | None = None
+    """Length of the training, in thousands of pictures shown."""
+    batch: int | None = None
+    """Pictures per step."""
+    seed: int | None = None
+    """Of the weights, the latents and the order of the pictures."""
+    gamma: float | None = None
+    """Weight of R1."""
+    lr: float | None = None
+    """Adam's learning rate, of both players."""
+    loss: Loss | None = None
+    """The adversarial loss."""
+    channel_base: int | None = None
+    """Width: feature maps at resolution r are channel_base / r, at most channel_max."""
+    channel_max: int | None = None
+    """Most feature maps at any resolution."""
+    mapping_layers: int | None = None
+    """Depth of the mapping network."""
+    grow_kimg: float | None = None
+    """Thousands of pictures per growth step, for presets that grow progressively."""
+    device: str | None = None
+    """auto, cpu, cuda, cuda:1 or mps."""
+    precision: Precision | None = None
+    """Of the convolutions: float32, bfloat16, or auto (bfloat16 where the machine has it)."""
+    workers: int | None = None
+    """Processes that decode pictures ahead; 0: none."""
+    tick_kimg: float | None = None
+    """Report on every so many thousand pictures."""
+    snapshot_kimg: float | None = None
+    """Keep the averaged generator on every so many thousand pictures."""
+    checkpoint_kimg: float | None = None
+    """Save everything needed to continue on every so many thousand pictures."""
+    metrics: str | None = None
+    """Measured at every snapshot, separated by commas: fd_mobilenet."""
+    from_: Annotated[str | None, tyro.conf.arg(name="from")] = None
+    """Start from the weights of this model."""
+    dry_run: bool = False
+    """Print the complete configuration and stop."""
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Every field of the configuration."""
+
+    generator: StyleGAN2 = field(default_factory=StyleGAN2)
+    discriminator: Discriminator = field(default_factory=Discriminator)
+    training: Training = field(default_factory=Training)
+    outputs: Outputs = field(default_factory=Outputs)
+
+
+@dataclass(frozen=True)
+class _Help:
+    """The short options, then every field of the configuration."""
+
+    options: Annotated[Options, tyro.conf.arg(name="")]
+    fields: Annotated[Fields, tyro.conf.arg(name="")] = field(default_factory=Fields)
+
+
+PROG = "stylegans train"
+
+
+def main(argv: Sequence[str]) -> int:
+    preset, words = split_preset(argv)
+    if preset is None:
+        print(overview())
+        return 0
+    prog = f"{PROG} {preset}"
+    if "-h" in words or "--help" in words:
+        print_help(preset, prog)
+        return 0
+    options, rest = parse_known(Options, words, prog=prog)
+    config, data = resolve(preset, options, rest, prog=prog)
+    if options.dry_run:
+        return dry_run(config)
+    return train(config, data, options.out)
+
+
+def split_preset(argv: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The preset's name, wherever it stands, and the other words. None: only help was asked for."""
+    words = list(argv)
+    if words and not words[0].startswith("-"):
+        name = words.pop(0)
+        if name not in PRESETS:
+            meant = nearest(name, PRESETS)
+            hint = f"did you mean {meant}?" if meant else f"there are {', '.join(PRESETS)}"
+            raise UserError(f"PRESET: '{name}' is not a preset; {hint}")
+        return name, words
+    found = next((word for word in words if word in PRESETS), None)
+    if found is not None:
+        words.remove(found)
+        return found, words
+    if not words or {"-h", "--help"} & set(words):
+        return None, words
+    raise UserError(f"PRESET: missing; name one first, as in `{PROG} small-32 --data PATH --out DIR`")
+
+
+def overview() -> str:
+    width = max(map(len, PRESETS))
+    presets = "\n".join(f"  {name:<{width}}  {describe(name)}" for name in PRESETS)
+    return (
+        f"usage: {PROG} PRESET --data PATH --out DIR [options]\n\n"
+        "Train a generator. The same command again continues exactly where it stopped.\n\n"
+        f"presets:\n{presets}\n\n"
+        f"{PROG} PRESET --help lists every option with the preset's values."
+    )
+
+
+def print_help(preset: str, prog: str) -> None:
+    run = get(preset)
+    fields = Fields(run.generator, run.discriminator, run.training, run.outputs)
+    about = f"{describe(preset)} The same command again continues exactly where it stopped."
+    parse(_Help, ["--help"], prog=prog, default=_Help(Options(data="", out=Path()), fields), description=about)
+
+
+def resolve(preset: str, options: Options, rest: Sequence[str], *, prog: str) -> tuple[Run, "ImageDataset"]:
+    """The complete configuration, from preset, data and options, and the data set.
+
+    The pictures decide size, channels and labels; short options change the preset; single fields come last.
+    """
+    from stylegans.data.images import open_dataset
+
+    size = None if options.size is None else parse_size(options.size)
+    data = open_dataset(options.data, size=size, xflip=options.xflip, labels=options.labels)
+    run = with_size(get(preset), data.resolution, option="--size" if size else "--data")
+    run = with_labels(with_channels(run, data.channels), data.c_dim)
+    path = options.data if options.data == data.name else str(Path(options.data).resolve())
+    run = replace(
+        run,
+        data=replace(run.data, path=path, xflip=options.xflip, labels=options.labels),
+        start_from=options.from_ or "",
+    )
+    run = apply(run, options)
+    fields = parse(Fields, rest, prog=prog, default=Fields(run.generator, run.discriminator, run.training, run.outputs))
+    run = replace(
+        run,
+        generator=fields.generator,
+        discriminator=fields.discriminator,
+        training=fields.training,
+        outputs=fields.outputs,
+    )
+    if run.generator.resolution != data.resolution:
+        raise UserError(f"--generator.resolution: the pictures are {format_size(data.resolution)}; use --size")
+    return validate(run), data
+
+
+def apply(run: Run, options: Options) -> Run:
+    """The short options that were given, in their places."""
+    if options.grow_kimg is not None:
+        raise UserError(f"--grow-kimg: preset {run.preset} does not grow")
+    width = _given(channel_base=options.channel_base, channel_max=options.channel_max)
+    adam = _given(lr=options.lr)
+    training, outputs = run.training, run.outputs
+    return replace(
+        run,
+        generator=replace(
+            run.generator, mapping=replace(run.generator.mapping, **_given(num_layers=options.mapping_layers)), **width
+        ),
+        discriminator=replace(run.discriminator, **width),
+        training=replace(
+            training,
+            g_optimizer=replace(training.g_optimizer, **adam),
+            d_optimizer=replace(training.d_optimizer, **adam),
+            **_given(
+                kimg=options.kimg,
+                batch=options.batch,
+                seed=options.seed,
+                r1_gamma=options.gamma,
+                loss=options.loss,
+                precision=options.precision,
+            ),
+        ),
+        outputs=replace(
+            outputs,
+            **_given(
+                device=options.device,
+                workers=options.workers,
+                tick_kimg=options.tick_kimg,
+                snapshot_kimg=options.snapshot_kimg,
+                checkpoint_kimg=options.checkpoint_kimg,
+                metrics=None if options.metrics is None else tuple(m for m in options.metrics.split(",") if m),
+            ),
+        ),
+    )
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def dry_run(config: Run) -> int:
+    from stylegans.config.codec import to_json
+    from stylegans.networks.discriminator import StyleGAN2Discriminator
+    from stylegans.networks.stylegan2 import StyleGAN2Generator
+
+    print(to_json(config), end="")
+    for name, network in (
+        ("generator", StyleGAN2Generator(config.generator)),
+        ("discriminator", StyleGAN2Discriminator(config.discriminator)),
+    ):
+        print(f"{name}: {sum(p.numel() for p in network.parameters()):,} parameters", file=sys.stderr)
+    return 0
+
+
+def train(config: Run, data: "ImageDataset", out: Path) -> int:
+    from rich.console import Console
+
+    from stylegans.cli.live import Goal, duration, watch
+    from stylegans.runs.machine import tune_allocator
+    from stylegans.runs.run import run
+    from stylegans.runs.signals import stop_requests
+
+    tune_allocator()
+    console = Console()
+    with stop_requests() as stop:
+        finished = watch(run(config, data, out, stop=stop), console=console, goal=Goal(kimg=config.training.kimg))
+    assert finished is not None  # a run says how it ended
+    how = "done" if finished.reason == "done" else "stopped; the same command continues"
+    console.print(
+        f"{how}: {finished.images / 1000:g} kimg in {duration(finished.seconds)}, in {out}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return 0

@@ -1,0 +1,90 @@
+"""What a training run is made of: networks, data, training, outputs. Together they define a run completely."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from stylegans.config.networks import Discriminator, StyleGAN2
+
+Precision = Literal["float32", "bfloat16", "auto"]
+Loss = Literal["non-saturating"]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where the pictures come from."""
+
+    path: str = ""
+    """A folder, a zip, or the name of an embedded set."""
+    hash: str = ""
+    """What the pictures and labels are, filled in when the run starts: a run continues on the same ones only."""
+    xflip: bool = False
+    """Every picture also stands in the set mirrored."""
+    labels: bool = False
+    """Train a conditional network on the set's labels."""
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """Adam."""
+
+    lr: float = 0.002
+    beta1: float = 0.0
+    beta2: float = 0.99
+    eps: float = 1e-8
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the two players are trained."""
+
+    batch: int = 32
+    kimg: float = 25000
+    """Length of the training, in thousands of real pictures shown."""
+    seed: int = 0
+    loss: Loss = "non-saturating"
+    g_optimizer: Optimizer = field(default_factory=Optimizer)
+    d_optimizer: Optimizer = field(default_factory=Optimizer)
+    r1_gamma: float = 10.0
+    r1_interval: int = 16
+    """R1 is computed on every so many batches (lazy regularisation); 0: never."""
+    pl_weight: float = 2.0
+    pl_interval: int = 4
+    """Path length regularisation on every so many batches; 0: never."""
+    pl_decay: float = 0.01
+    pl_batch_shrink: int = 2
+    style_mixing: float = 0.9
+    """Probability that a training picture is made of two latents."""
+    ema_kimg: float = 10.0
+    """Half-life of the generator's moving average, in thousands of pictures."""
+    ema_rampup: float | None = None
+    """The half-life is at most this share of the pictures seen so far; None: no ramp."""
+    accumulate: int = 1
+    """A batch is processed in so many parts, to fit in memory."""
+    precision: Precision = "float32"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a run writes and how often. May change when a run is continued."""
+
+    tick_kimg: float = 4.0
+    snapshot_kimg: float = 200.0
+    checkpoint_kimg: float = 200.0
+    keep_checkpoints: int = 2
+    metrics: tuple[str, ...] = ()
+    device: str = "auto"
+    workers: int = 0
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training run."""
+
+    preset: str = "stylegan2"
+    start_from: str = ""
+    """A model whose weights the networks start from; empty: random weights."""
+    generator: StyleGAN2 = field(default_factory=StyleGAN2)
+    discriminator: Discriminator = field(default_factory=Discriminator)
+    data: Data = field(default_factory=Data)
+    training: Training = field(default_factory=Training)
+    outputs: Outputs = field(default_factory=Outputs)

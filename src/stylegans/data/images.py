@@ -1,0 +1,247 @@
+"""A folder or zip of pictures as a training sees it: numbered, of one size, decoded, with labels."""
+
+import copy
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from stylegans.config.sizes import Size, format_size
+from stylegans.data import decode, labels
+from stylegans.data.sizing import mend_command
+from stylegans.data.store import CATALOGUE, Member, Opened, Store, open_store
+from stylegans.errors import UserError
+
+CACHE_BYTES = 2 << 30
+"""Sets that are no larger than this once decoded stay in memory as they are read."""
+
+FEWEST = 2
+"""A set of fewer pictures is refused: there is nothing to learn a distribution from."""
+
+
+class ImageDataset:
+    """Pictures by number, uint8 [C, H, W]; made by :func:`open_dataset`.
+
+    Pictures are in the order of their sorted names. With ``xflip``, number n + i is picture i mirrored. It can be
+    pickled, without its cache, and used in any process; each then keeps its own cache.
+
+    Attributes:
+        name: the file's or folder's name without ending, or the embedded set's.
+        resolution: (height, width) of what :meth:`image` returns.
+        channels: 1 (grey), 3 (RGB) or 4 (RGBA).
+        c_dim: length of :meth:`label`'s vectors; 0 when labels were not asked for.
+        label_names: the classes' names if the set keeps them, else None.
+        has_labels: whether the set has labels, asked for or not.
+        xflip: whether every picture also stands in the set mirrored.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        members: list[Member],
+        *,
+        name: str,
+        stored: Size,
+        resolution: Size,
+        channels: int,
+        label_table: labels.Table | None,
+        label_names: list[str] | None,
+        has_labels: bool,
+        xflip: bool,
+    ) -> None:
+        self.name = name
+        self.resolution = resolution
+        self.channels = channels
+        self.c_dim = 0 if label_table is None else label_table.c_dim
+        self.label_names = label_names
+        self.has_labels = has_labels
+        self.xflip = xflip
+        self._store = store
+        self._members = members
+        self._stored = stored
+        self._label_table = label_table
+        self._cache_limit = CACHE_BYTES
+        self._cache: np.ndarray | None = None
+        self._cached: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self._members) * (2 if self.xflip else 1)
+
+    def image(self, index: int) -> np.ndarray:
+        """Picture ``index``, uint8 [C, H, W], the caller's own copy.
+
+        Raises:
+            IndexError: there is no such number.
+            UserError: its file cannot be decoded, or has changed since the set was opened; names it.
+        """
+        number = self._number(index)
+        pixels = self._remembered(number)
+        return np.array(pixels if index < len(self._members) else pixels[:, :, ::-1], order="C")
+
+    def label(self, index: int) -> np.ndarray:
+        """Label of picture ``index``, float32 [c_dim]: a class as one-hot; of length 0 without labels."""
+        number = self._number(index)
+        return np.zeros(0, dtype=np.float32) if self._label_table is None else self._label_table[number]
+
+    def content_hash(self) -> str:
+        """SHA-256 (hexadecimal) over the pictures' names and contents and the labels in use.
+
+        Two sets with one hash show a training the same pictures, ``size`` and ``xflip`` aside. Of a zip only the
+        directory is read, with the CRC-32 of each file; a folder is read whole. The same pictures in a folder and in
+        a zip therefore differ.
+        """
+        total = hashlib.sha256(self._store.fingerprint(self._members).encode())
+        if self._label_table is not None:
+            total.update(f"{self._label_table.values.dtype} {self._label_table.values.shape}".encode())
+            total.update(self._label_table.values.tobytes())
+        return total.hexdigest()
+
+    def share_of_memory(self, parts: int) -> "ImageDataset":
+        """The same set, to be used in ``parts`` processes at once: its cache keeps to its share of the memory."""
+        shared = copy.copy(self)
+        shared._cache = shared._cached = None
+        shared._cache_limit = self._cache_limit // parts
+        return shared
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_cache": None, "_cached": None}
+
+    def _number(self, index: int) -> int:
+        if not 0 <= index < len(self):
+            raise IndexError(f"picture {index} of {len(self)}")
+        return index % len(self._members)
+
+    def _remembered(self, number: int) -> np.ndarray:
+        shape = (self.channels, *self.resolution)
+        if len(self._members) * int(np.prod(shape)) > self._cache_limit:
+            return self._decoded(number)
+        if self._cache is None or self._cached is None:
+            self._cache = np.empty((len(self._members), *shape), dtype=np.uint8)
+            self._cached = np.zeros(len(self._members), dtype=bool)
+        if not self._cached[number]:
+            self._cache[number] = self._decoded(number)
+            self._cached[number] = True
+        return np.asarray(self._cache[number])
+
+    def _decoded(self, number: int) -> np.ndarray:
+        member = self._members[number]
+        try:
+            with self._store.open(member) as stream:
+                picture = decode.open_picture(stream)
+                picture.load()
+        except Exception as error:  # a broken file makes PIL raise almost anything
+            raise UserError(
+                f"{member.name}: cannot be decoded ({error}); stylegans data check {self._store.path} lists such files"
+            ) from error
+        if (picture.height, picture.width) != self._stored or decode.CHANNELS.get(picture.mode) != self.channels:
+            raise UserError(f"{member.name}: is not what it was when the data set was opened; start again")
+        return decode.to_array(resized(picture, self.resolution))
+
+
+def open_dataset(
+    path: str | Path, *, size: Size | None = None, xflip: bool = False, labels: bool = False
+) -> ImageDataset:
+    """The data set at ``path``: a folder, a zip, or an embedded set's name (``./emoji`` is a folder of that name).
+
+    Every picture's header is read, none is decoded.
+
+    Args:
+        size: (height, width) to resize to as pictures are read, in the shape they have: by box mean when smaller,
+            Lanczos when larger. None: as stored.
+        xflip: every picture also stands in the set mirrored, which doubles its length.
+        labels: read the labels, for a conditional network.
+
+    Raises:
+        MissingFile: nothing is there.
+        UserError: fewer than two pictures; sizes or modes differ, or a mode is not L, RGB or RGBA; ``size`` has
+            another shape; ``labels`` are asked of a set that has none, or are in no known layout.
+    """
+    opened = open_store(path, option="--data")
+    known = _known_labels(opened)
+    members = _members(opened, known)
+    if len(members) < FEWEST:
+        raise UserError(f"--data: '{path}' holds {len(members)} pictures; a training needs at least {FEWEST}")
+    with decode.reading_any():
+        stored, channels = _uniform(opened.store, members, path)
+    if size is not None and size[0] * stored[1] != size[1] * stored[0]:
+        raise UserError(
+            f"--size: {format_size(size)} has another shape than the pictures of '{path}' ({format_size(stored)}); "
+            f"stylegans data build cuts them to any"
+        )
+    if labels and known is None:
+        raise UserError(
+            f"--labels: '{path}' has no labels; stylegans data build --labels folders|FILE makes a set with them"
+        )
+    return ImageDataset(
+        opened.store,
+        members,
+        name=opened.name,
+        stored=stored,
+        resolution=size or stored,
+        channels=channels,
+        label_table=_table(known, members) if labels and known is not None else None,
+        label_names=None if known is None or known.class_names is None else list(known.class_names),
+        has_labels=known is not None,
+        xflip=xflip,
+    )
+
+
+def resized(picture: Image.Image, size: Size) -> Image.Image:
+    """The picture at ``size``, which has its shape: by the mean over each pixel's area when smaller, else Lanczos."""
+    height, width = size
+    if (picture.height, picture.width) == size:
+        return picture
+    if picture.height % height == 0 and picture.width % width == 0:
+        return picture.reduce((picture.width // width, picture.height // height))
+    smaller = height < picture.height
+    return picture.resize((width, height), Image.Resampling.BOX if smaller else Image.Resampling.LANCZOS)
+
+
+def _known_labels(opened: Opened) -> labels.Labels | None:
+    content = opened.store.catalogue()
+    if content is None:
+        return None
+    return labels.parse_catalogue(content, where=CATALOGUE, subset=opened.subset)
+
+
+def _members(opened: Opened, known: labels.Labels | None) -> list[Member]:
+    """Sorted, one per name: of zip members that share one, the last, as unpacking would leave it."""
+    unique = {member.name: member for member in opened.store.members()}
+    if opened.subset is not None and known is not None:
+        return [member for name, member in unique.items() if name in known.by_name]
+    return list(unique.values())
+
+
+def _table(known: labels.Labels, members: list[Member]) -> labels.Table:
+    return labels.table(known, [member.name for member in members], option="--labels")
+
+
+def _uniform(store: Store, members: list[Member], path: str | Path) -> tuple[Size, int]:
+    """The one size and number of channels that all pictures have."""
+    sizes: list[Size] = []
+    problem = None
+    first = None
+    for member in members:
+        try:
+            with store.open(member) as stream:
+                picture = decode.open_picture(stream)
+                found = ((picture.height, picture.width), picture.mode)
+        except Exception as error:  # a broken file makes PIL raise almost anything
+            problem = problem or f"{member.name} cannot be read ({error})"
+            continue
+        sizes.append(found[0])
+        first = first or found
+        if found[1] not in decode.CHANNELS:
+            problem = problem or f"{member.name} is of mode {found[1]}, not L, RGB or RGBA"
+        elif found != first:
+            problem = problem or f"{member.name} is {_describe(*found)}, those before it {_describe(*first)}"
+    if problem is not None or first is None:
+        mend = f"; make a training set of them: {mend_command(path, sizes)}" if sizes else ""
+        raise UserError(f"--data: in '{path}' {problem}{mend}")
+    return first[0], decode.CHANNELS[first[1]]
+
+
+def _describe(size: Size, mode: str) -> str:
+    return f"{format_size(size)} {mode}"

@@ -1,0 +1,156 @@
+"""The endless stream of training batches. Its whole state is one integer: how many pictures it has given out.
+
+The order is a pure function of (position, number of pictures, seed): epoch after epoch, each a permutation of its own.
+A training that stops at picture k continues by starting its stream at k, with any number of workers.
+"""
+
+import atexit
+import functools
+import signal
+import weakref
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from stylegans.data.images import ImageDataset
+from stylegans.errors import UserError
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pictures and their labels."""
+
+    images: torch.Tensor
+    """uint8 [N, C, H, W]"""
+    labels: torch.Tensor
+    """float32 [N, c_dim]"""
+
+
+def indices(position: int, count: int, *, n: int, seed: int) -> np.ndarray:
+    """Which pictures, of ``n``, stand at ``position`` to ``position + count - 1`` of the stream: int64 [count].
+
+    Epoch e is the permutation that numpy's legacy generator, whose numbers never change between versions, draws from
+    (seed, e).
+    """
+    if position < 0 or n < 1:
+        raise ValueError(f"position {position} of a stream over {n} pictures")
+    result = np.empty(count, dtype=np.int64)
+    filled = 0
+    while filled < count:
+        epoch, offset = divmod(position + filled, n)
+        run = _epoch(epoch, n, seed)[offset : offset + count - filled]
+        result[filled : filled + len(run)] = run
+        filled += len(run)
+    return result
+
+
+@functools.lru_cache(maxsize=2)  # a batch is no larger than the set, so it touches two epochs at most
+def _epoch(epoch: int, n: int, seed: int) -> np.ndarray:
+    words = [number >> shift & 0xFFFFFFFF for number in (seed, epoch) for shift in (0, 32)]
+    order = np.random.RandomState(words).permutation(n)
+    order.flags.writeable = False
+    return order
+
+
+def batches(
+    dataset: ImageDataset, *, batch: int, seed: int, position: int, workers: int = 0, pin: bool = False
+) -> Iterator[Batch]:
+    """The stream in batches, without end, from picture number ``position`` on.
+
+    Args:
+        batch: pictures per batch.
+        seed: of the order.
+        position: pictures already given out; a stream from k is the rest of the stream from 0.
+        workers: processes that decode ahead; 0: none, decode here. The stream is the same for any number. Workers
+            ignore Ctrl-C and termination, so that the training can end in good order; they end with this process.
+        pin: put the batches in page-locked memory, for copies to a GPU that overlap with its work.
+
+    Raises:
+        UserError: the set has fewer pictures than a batch; ``batch`` or ``workers`` make no sense. From the iterator: a
+            picture cannot be decoded.
+    """
+    check_batch(dataset, batch=batch, workers=workers)
+    stream = _stream(dataset, batch, seed, position, workers, pin)
+    if workers:
+        # A program that ends with its stream open would wait for ever for workers that ignore termination.
+        atexit.register(_close, weakref.ref(stream))
+    return stream
+
+
+def check_batch(dataset: ImageDataset, *, batch: int, workers: int) -> None:
+    """
+    Raises:
+        UserError: the set has fewer pictures than a batch; ``batch`` or ``workers`` make no sense.
+    """
+    if batch < 1:
+        raise UserError(f"--batch: {batch} should be at least 1")
+    if workers < 0:
+        raise UserError(f"--workers: {workers} should be 0 or more")
+    if len(dataset) < batch:
+        raise UserError(
+            f"--batch: a batch of {batch} is more than the {len(dataset)} pictures of '{dataset.name}'; "
+            f"lower it to {len(dataset)} or add pictures"
+        )
+
+
+def _stream(
+    dataset: ImageDataset, batch: int, seed: int, position: int, workers: int, pin: bool
+) -> Generator[Batch, None, None]:
+    loader: DataLoader[_Parts] = DataLoader(
+        _Batches(dataset.share_of_memory(workers) if workers else dataset),
+        sampler=_Order(batch, len(dataset), seed, position),
+        batch_size=None,  # an item of _Batches is a whole batch
+        num_workers=workers,
+        pin_memory=pin,
+        worker_init_fn=_leave_signals_to_the_training,
+        generator=torch.Generator(),  # or the loader would draw from the training's own random numbers
+    )
+    for parts in loader:
+        if isinstance(parts, UserError):
+            raise parts
+        yield Batch(*parts)
+
+
+_Parts = tuple[torch.Tensor, torch.Tensor] | UserError
+
+
+class _Batches(Dataset[_Parts]):
+    """Batches by their pictures' numbers."""
+
+    def __init__(self, dataset: ImageDataset) -> None:
+        self.dataset = dataset
+
+    def __getitem__(self, numbers: np.ndarray) -> _Parts:
+        try:
+            images = np.stack([self.dataset.image(int(number)) for number in numbers])
+            labels = np.stack([self.dataset.label(int(number)) for number in numbers])
+        except UserError as error:  # handed over, since a loader would wrap its one line in a traceback
+            return UserError(str(error))
+        return torch.from_numpy(images), torch.from_numpy(labels)
+
+
+class _Order(Sampler[np.ndarray]):
+    """The numbers of the pictures in each batch, without end."""
+
+    def __init__(self, batch: int, n: int, seed: int, position: int) -> None:
+        self.batch, self.n, self.seed, self.position = batch, n, seed, position
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        position = self.position
+        while True:
+            yield indices(position, self.batch, n=self.n, seed=self.seed)
+            position += self.batch
+
+
+def _close(reference: "weakref.ref[Generator[Batch, None, None]]") -> None:
+    stream = reference()
+    if stream is not None:
+        stream.close()
+
+
+def _leave_signals_to_the_training(worker: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

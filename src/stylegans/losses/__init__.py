@@ -1,0 +1,1 @@
+"""The objectives as pure functions: scores and pictures in, one value per sample out."""

@@ -1,0 +1,105 @@
+"""``load(path, part)``: any model, from wherever it is. The one place that knows every format."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from stylegans.config import Discriminator, StyleGAN2
+from stylegans.config.codec import from_dict
+from stylegans.errors import MissingFile, UserError
+from stylegans.files.model_file import ModelInfo, read_model_info
+from stylegans.files.tensors import read_tensors
+from stylegans.networks.discriminator import StyleGAN2Discriminator
+from stylegans.networks.stylegan2 import StyleGAN2Generator
+
+Table = dict[str, tuple[type[Any], type[nn.Module]]]
+
+GENERATORS: Table = {"stylegan2": (StyleGAN2, StyleGAN2Generator)}
+DISCRIMINATORS: Table = {"stylegan2": (Discriminator, StyleGAN2Discriminator)}
+"""Family → (type of the config, network)."""
+
+
+def load(path: str | Path, part: str | None = None, *, device: str | torch.device = "cpu") -> Any:
+    """Rebuild a network with its weights, ready to use: in evaluation mode, without gradients for its parameters.
+
+    Args:
+        path: a ``.safetensors`` model, or a run directory: its best snapshot if a metric was measured, else the
+            newest; ``RUN@best``, ``RUN@newest`` and ``RUN@000200`` choose.
+        part: 'generator_ema', 'generator' or 'discriminator'; by default the first of these that is a generator.
+
+    Raises:
+        MissingFile: nothing is there.
+        UserError: it is no model, or lacks the part; the message lists those present.
+    """
+    file = find(path)
+    info = read_model_info(file)
+    part = part or default_part(info, path)
+    if part not in info.parts:
+        raise UserError(f"{path}: has no part '{part}'; it holds {', '.join(info.parts)}")
+    table: Table = DISCRIMINATORS if part == "discriminator" else GENERATORS
+    if info.family not in table:
+        raise UserError(f"{path}: family '{info.family}' is unknown to this version; upgrade stylegans")
+    config_type, network_type = table[info.family]
+    config = from_dict(config_type, info.configs[part], where=f"{path}: config of {part}")
+    with torch.random.fork_rng(devices=[]):  # building draws random weights; the caller's numbers stay untouched
+        network = network_type(config)
+    network.load_state_dict(read_tensors(file, prefix=f"{part}."))
+    network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.eval().requires_grad_(False)
+
+
+def default_part(info: ModelInfo, path: str | Path) -> str:
+    for part in ("generator_ema", "generator"):
+        if part in info.parts:
+            return part
+    raise UserError(f"{path}: holds no generator; name one of its parts: {', '.join(info.parts)}")
+
+
+def find(path: str | Path) -> Path:
+    """The model file that ``path`` means.
+
+    Raises:
+        MissingFile: nothing is there.
+        UserError: a run without snapshots, or no such snapshot.
+    """
+    given = Path(path)
+    if given.is_file():
+        return given
+    run, at, which = str(path).rpartition("@")
+    folder, choice = (Path(run), which) if at and not given.exists() else (given, "")
+    if not folder.exists():
+        raise MissingFile(f"{path}: no such model file or run directory")
+    snapshots = sorted((folder / "snapshots").glob("*.safetensors"))
+    if not snapshots:
+        raise UserError(f"{path}: no snapshots in this folder; is it a run directory that has trained for a while?")
+    if choice == "newest":
+        return snapshots[-1]
+    if choice in ("", "best"):
+        best = best_snapshot(folder)
+        if best is None and choice == "best":
+            raise UserError(f"{path}: no metric was measured in this run; use {folder}@newest, or train with --metrics")
+        return best or snapshots[-1]
+    for snapshot in snapshots:
+        if snapshot.stem == choice:
+            return snapshot
+    raise UserError(f"{path}: no such snapshot; there are {', '.join(s.stem for s in snapshots)}")
+
+
+def best_snapshot(run: Path) -> Path | None:
+    """The snapshot with the lowest value of the run's first metric, if any was measured."""
+    values: dict[str, float] = {}
+    log = run / "log.jsonl"
+    for line in log.read_text().splitlines() if log.exists() else []:
+        try:
+            tick = json.loads(line)
+        except ValueError:  # a line cut short by a crash
+            continue
+        metrics, name = tick.get("metrics") or {}, tick.get("snapshot")
+        if metrics and name and (run / "snapshots" / f"{name}.safetensors").exists():
+            values[name] = next(iter(metrics.values()))
+    if not values:
+        return None
+    return run / "snapshots" / f"{min(values, key=lambda name: values[name])}.safetensors"

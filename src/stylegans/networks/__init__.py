@@ -1,0 +1,1 @@
+"""The papers' networks, to be read beside the papers."""

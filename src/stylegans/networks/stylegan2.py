@@ -1,0 +1,144 @@
+"""The StyleGAN2 generator (arXiv 1912.04958): weight demodulation (figure 2d) in three wirings (figure 7).
+
+orig: one picture, at the end. skip: every level adds its picture to the upsampled one below. resnet: every
+level adds its features to the upsampled ones below, one picture at the end.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from stylegans.config import StyleGAN2
+from stylegans.config.sizes import Size, channels, levels
+from stylegans.errors import UserError
+from stylegans.networks.mapping import MappingNetwork
+from stylegans.networks.protocol import Noise
+from stylegans.nn.equalized import EqualizedConv2d
+from stylegans.nn.inputs import ConstantInput
+from stylegans.nn.modulated import StyledConv, ToRGB
+from stylegans.ops.resample import fir_filter, upsample
+
+
+class SynthesisBlock(nn.Module):
+    """One level: two styled layers, the first of which doubles the size (on the base grid there is only the second)."""
+
+    def __init__(
+        self, config: StyleGAN2, *, in_channels: int, out_channels: int, size: Size, to_rgb: bool, is_base: bool
+    ) -> None:
+        super().__init__()
+        w_dim, clamp, taps = config.mapping.w_dim, config.conv_clamp, config.resample_filter
+
+        def layer(channels: int, *, up: int = 1) -> StyledConv:
+            return StyledConv(
+                channels,
+                out_channels,
+                w_dim=w_dim,
+                size=size,
+                up=up,
+                use_noise=config.use_noise,
+                resample_filter=taps,
+                clamp=clamp,
+            )
+
+        self.conv0 = None if is_base else layer(in_channels, up=2)
+        self.conv1 = layer(out_channels)
+        self.to_rgb = ToRGB(out_channels, config.img_channels, w_dim=w_dim, clamp=clamp) if to_rgb else None
+        self.skip = (
+            EqualizedConv2d(in_channels, out_channels, 1, bias=False, up=2, resample_filter=taps)
+            if config.architecture == "resnet" and not is_base
+            else None
+        )
+        self.dtype = torch.float32
+
+    def forward(self, x: Tensor, ws: Tensor, *, noise: Noise, generator: torch.Generator | None) -> Tensor:
+        """x ``[N, in, H, W]``; ws ``[N, 2 or 3, w_dim]``, one per convolution and one for the picture."""
+        x = x.to(self.dtype)
+        if self.conv0 is None:
+            return self.conv1(x, ws[:, 0], noise=noise, generator=generator)
+        y = self.conv0(x, ws[:, 0], noise=noise, generator=generator)
+        if self.skip is None:
+            return self.conv1(y, ws[:, 1], noise=noise, generator=generator)
+        half = math.sqrt(0.5)  # the sum of two branches keeps unit variance
+        return self.skip(x, gain=half) + self.conv1(y, ws[:, 1], noise=noise, generator=generator, gain=half)
+
+
+class SynthesisNetwork(nn.Module):
+    """ws ``[N, num_ws, w_dim]`` → images ``[N, C, H, W]``."""
+
+    f: Tensor
+
+    def __init__(self, config: StyleGAN2) -> None:
+        super().__init__()
+        self.num_levels = levels(config.base, config.resolution)
+        self.num_ws = 2 * self.num_levels
+        self.has_noise = config.use_noise
+        widths = [
+            channels(config.base, level, channel_base=config.channel_base, channel_max=config.channel_max)
+            for level in range(self.num_levels)
+        ]
+        self.input = ConstantInput(widths[0], config.base)
+        self.blocks = nn.ModuleList(
+            SynthesisBlock(
+                config,
+                in_channels=widths[max(level - 1, 0)],
+                out_channels=widths[level],
+                size=(config.base[0] << level, config.base[1] << level),
+                to_rgb=config.architecture == "skip" or level == self.num_levels - 1,
+                is_base=level == 0,
+            )
+            for level in range(self.num_levels)
+        )
+        self.register_buffer("f", fir_filter(config.resample_filter), persistent=False)
+
+    def forward(self, ws: Tensor, *, noise: Noise = "const", generator: torch.Generator | None = None) -> Tensor:
+        """``noise``: 'const', 'random' (drawn from ``generator``) or 'none'.
+
+        Raises:
+            UserError: ws has another shape, or ``noise`` is asked of a network without noise inputs.
+        """
+        if ws.ndim != 3 or ws.shape[1] != self.num_ws:
+            raise UserError(f"ws: expected [N, {self.num_ws}, w_dim], found {list(ws.shape)}")
+        if noise != "const" and not self.has_noise:
+            raise UserError(f"noise: this model has no noise inputs, so only 'const' is meaningful, not '{noise}'")
+        x = self.input(ws.shape[0])
+        image: Tensor | None = None
+        first = 0
+        for block in cast(Iterable[SynthesisBlock], self.blocks):
+            count = 1 if first == 0 else 2
+            styles = ws[:, first : first + count + 1]  # a level's picture shares the w of the next level's first layer
+            x = block(x, styles, noise=noise, generator=generator)
+            if block.to_rgb is not None:
+                rgb = block.to_rgb(x, styles[:, -1]).float()
+                image = rgb if image is None else upsample(image, self.f) + rgb
+            first += count
+        assert image is not None  # the last block always draws
+        return image
+
+
+class StyleGAN2Generator(nn.Module):
+    """z ``[N, z_dim]``, labels ``[N, c_dim]`` → images ``[N, C, H, W]``, about [-1, 1]."""
+
+    def __init__(self, config: StyleGAN2) -> None:
+        super().__init__()
+        self.config = config
+        self.z_dim, self.c_dim, self.w_dim = config.mapping.z_dim, config.mapping.c_dim, config.mapping.w_dim
+        self.img_channels, self.img_resolution = config.img_channels, config.resolution
+        self.synthesis = SynthesisNetwork(config)
+        self.num_ws, self.has_noise = self.synthesis.num_ws, self.synthesis.has_noise
+        self.mapping = MappingNetwork(config.mapping, num_ws=self.num_ws)
+
+    def forward(
+        self,
+        z: Tensor,
+        c: Tensor | None = None,
+        *,
+        truncation: float = 1.0,
+        truncation_layers: int | None = None,
+        noise: Noise = "const",
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        ws = self.mapping(z, c, truncation=truncation, truncation_layers=truncation_layers)
+        return self.synthesis(ws, noise=noise, generator=generator)

@@ -1,0 +1,1 @@
+"""The papers' mechanisms as layers, one to a file."""

@@ -1,0 +1,33 @@
+"""Noise inputs (StyleGAN, section 3.2; StyleGAN2's single strength per layer).
+
+A picture of Gaussian noise, the same for all channels, is added after the convolution with a learned
+strength. It draws what is random about hair and skin, so that the latent need not.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from stylegans.config.sizes import Size
+
+
+class NoiseInput(nn.Module):
+    """``[N, C, H, W]`` → the same plus strength · noise.
+
+    ``noise`` is 'const' (the stored map), 'random' (a fresh map per sample, from ``generator``) or 'none'.
+    """
+
+    noise_const: Tensor
+
+    def __init__(self, size: Size) -> None:
+        super().__init__()
+        self.noise_strength = nn.Parameter(torch.zeros([]))
+        self.register_buffer("noise_const", torch.randn(*size))
+
+    def forward(self, x: Tensor, *, noise: str, generator: torch.Generator | None = None) -> Tensor:
+        if noise == "none":
+            return x
+        if noise == "const":
+            picture = self.noise_const
+        else:
+            picture = torch.randn(x.shape[0], 1, *x.shape[2:], device=x.device, generator=generator)
+        return x + (picture * self.noise_strength).to(x.dtype)

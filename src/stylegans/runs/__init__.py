@@ -1,0 +1,1 @@
+"""Drives a training: continues it, saves it, measures it, reports it."""

@@ -1,0 +1,129 @@
+"""The run directory: its layout, who may write to it, and what may change when a run is continued."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from stylegans.config import Run
+from stylegans.config.codec import flatten, from_json, to_json
+from stylegans.errors import UserError
+from stylegans.files.atomic import write_text
+
+MAY_CHANGE = (
+    "preset",  # two names may stand for one preset; its numbers are compared
+    "data.path",  # the pictures may have moved; their hash is compared
+    "training.kimg",
+    "outputs.device",
+    "outputs.workers",
+    "outputs.metrics",
+    "outputs.tick_kimg",
+    "outputs.snapshot_kimg",
+    "outputs.checkpoint_kimg",
+    "outputs.keep_checkpoints",
+)
+"""Fields that may differ when a run is continued: none of them changes what is learned."""
+
+
+class RunFolder:
+    """Paths inside a run directory."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.config = self.path / "config.json"
+        self.log = self.path / "log.jsonl"
+        self.samples = self.path / "samples"
+        self.snapshots = self.path / "snapshots"
+        self.checkpoints = self.path / "checkpoints"
+
+    def read_config(self) -> Run | None:
+        """The config of the run that is here, if one is."""
+        if not self.config.exists():
+            return None
+        return from_json(Run, self.config.read_text(encoding="utf-8"), where=str(self.config))
+
+    def claim(self, config: Run) -> Run:
+        """Make this the directory of ``config``: a new one, or that of the same run, to be continued.
+
+        Raises:
+            UserError: it holds something else, or a run that differs in more than may change.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"--out: {self.path} is a file; give a directory")
+        old = self.read_config()
+        if old is None:
+            if self.path.exists() and any(p.name != LOCK for p in self.path.iterdir()):
+                raise UserError(f"--out: {self.path} is not empty and holds no run; give a new directory")
+        else:
+            refuse_changes(old, config, self.path)
+            config = replace(config, preset=old.preset)
+        for folder in (self.samples, self.snapshots, self.checkpoints):
+            folder.mkdir(parents=True, exist_ok=True)
+        write_text(self.config, to_json(config))
+        return config
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other processes out while this one trains here. The lock ends with the process, however it ends.
+
+        Raises:
+            UserError: another process has it.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"--out: {self.path} is a file; give a directory")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"--out: {self.path} cannot be made ({error.strerror})") from error
+        lock = FileLock(self.path / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(f"--out: another process is training in {self.path}; wait for it, or stop it") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def cut_log(self, *, images: int) -> list[dict[str, Any]]:
+        """Drop the ticks after ``images`` pictures (and a line cut short by a crash); return those that stay."""
+        ticks = [tick for tick in read_log(self.log) if tick["images"] <= images]
+        write_text(self.log, "".join(json.dumps(tick) + "\n" for tick in ticks))
+        return ticks
+
+
+LOCK = ".lock"
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The complete lines of a ``log.jsonl``."""
+    ticks = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            ticks.append(json.loads(line))
+        except ValueError:  # the last line of a killed run
+            continue
+    return ticks
+
+
+def refuse_changes(old: Run, new: Run, path: Path) -> None:
+    """
+    Raises:
+        UserError: listing the fields that differ and may not, with old and new values.
+    """
+    before, after = flatten(old), flatten(new)
+    names = sorted((set(before) | set(after)) - set(MAY_CHANGE))
+    changed = [
+        f"{name} was {before.get(name)!r}, is {after.get(name)!r}"
+        for name in names
+        if before.get(name) != after.get(name)
+    ]
+    if changed:
+        raise UserError(
+            f"--out: {path} holds a run with other options: {'; '.join(changed)}. "
+            f"Use the old values to continue it, or a new --out"
+        )

@@ -1,0 +1,198 @@
+"""The quick start: a small model trained for a few minutes on embedded pictures, and what it has learned.
+
+Everything lands in one run directory: the run itself, and beside it pictures to look at and ``report.json``.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from stylegans import checkpoint
+from stylegans.config import Run
+from stylegans.data.images import ImageDataset, open_dataset
+from stylegans.files import pictures
+from stylegans.files.atomic import atomic_file, write_text
+from stylegans.metrics.suite import Measurement, RealFeatures, fd_mobilenet
+from stylegans.models import load
+from stylegans.networks.protocol import Generator
+from stylegans.presets import get
+from stylegans.runs import report
+from stylegans.runs.folder import RunFolder, read_log
+from stylegans.runs.run import Event, Finished, Saved, Started, run
+from stylegans.tools.generate import generate
+from stylegans.tools.layers import parse_layers
+from stylegans.tools.mix import mix_grid
+from stylegans.tools.video import write_video
+from stylegans.tools.walk import walk
+from stylegans.training.setup import start
+
+DATA = "emoji-people"
+
+MEASURED = 1000
+"""Generated pictures in a Fréchet distance."""
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the demo does on this machine."""
+
+    config: Run
+    data: ImageDataset
+    minutes: float
+
+
+def prepare(device: torch.device, *, minutes: float, seed: int) -> Demo:
+    """People at 32² on a CPU; at 64² and with more updates where a GPU is there."""
+    config = get("small-64" if device.type == "cuda" else "small-32")
+    data = open_dataset(DATA, size=config.generator.resolution, xflip=True)
+    config = replace(
+        config,
+        data=replace(config.data, path=DATA, xflip=True),
+        training=replace(config.training, seed=seed, kimg=1_000_000),  # the clock ends it
+        outputs=replace(config.outputs, device=str(device), snapshot_kimg=5, checkpoint_kimg=5, tick_kimg=0.5),
+    )
+    return Demo(config=config, data=data, minutes=minutes)
+
+
+class Alarm:
+    """Rings from so many seconds on; never, until it is set."""
+
+    def __init__(self) -> None:
+        self._at = float("inf")
+
+    def set(self, seconds: float) -> None:
+        self._at = time.monotonic() + seconds
+
+    def rings(self) -> bool:
+        return time.monotonic() >= self._at
+
+
+def train(demo: Demo, out: Path, *, stop: Callable[[], bool]) -> Iterator[Event]:
+    """Train until the minutes are over, those of earlier calls included. Does nothing once a report is there."""
+    if (out / REPORT).exists():
+        return
+    alarm = Alarm()
+    for event in run(demo.config, demo.data, out, stop=lambda: stop() or alarm.rings()):
+        if isinstance(event, Started):
+            alarm.set(demo.minutes * 60 - event.seconds)
+        if isinstance(event, Finished) and not stop():
+            event = replace(event, reason="done")
+        yield event
+
+
+REPORT = "report.json"
+
+
+def show(demo: Demo, out: Path) -> Iterator[Saved]:
+    """Draw what the model in ``out`` has learned, and measure it."""
+    generator: Generator = load(f"{out}@newest", device=demo.config.outputs.device)
+    draw: dict[str, Callable[[Path], None]] = {
+        "progress.png": lambda path: draw_progress(demo, out, path),
+        "samples.png": lambda path: draw_samples(generator, path, truncation=1.0),
+        "samples-truncated.png": lambda path: draw_samples(generator, path, truncation=0.7),
+        "style-mixing.png": lambda path: draw_mixing(generator, path),
+        "walk.gif": lambda path: draw_walk(generator, path),
+        "curves.png": lambda path: report.draw_curves(read_log(RunFolder(out).log), path),
+        REPORT: lambda path: write_report(demo, generator, out, path),
+    }
+    for name, function in draw.items():
+        function(out / name)
+        yield Saved("report" if name == REPORT else "figure", out / name)
+
+
+def draw_samples(generator: Generator, path: Path, *, truncation: float, side: int = 8) -> None:
+    """The pictures of seeds 0, 1, 2, …, none left out."""
+    grid = pictures.tile(drawn(generator, range(side * side), truncation=truncation), columns=side)
+    pictures.save_png(path, magnified(grid, generator, cell=96))
+
+
+def draw_mixing(generator: Generator, path: Path) -> None:
+    """Shape from the row's source, colours from the column's."""
+    layers = parse_layers("middle", generator.num_ws)
+    grid = mix_grid(generator, range(100, 105), range(200, 208), layers=layers, truncation=0.7)
+    pictures.save_png(path, magnified(grid, generator, cell=96))
+
+
+def draw_walk(generator: Generator, path: Path) -> None:
+    """A loop through seven pictures."""
+    frames = walk(generator, range(7), space="w", frames=20, truncation=0.7)
+    write_video(path, (magnified(frame, generator, cell=256) for frame in frames), fps=20)
+
+
+def draw_progress(demo: Demo, out: Path, path: Path, *, most_rows: int = 8) -> None:
+    """The same latents over time, a row for each moment; the last row is of real pictures."""
+    import matplotlib.figure
+
+    samples = sorted(RunFolder(out).samples.glob("[0-9]*.png"))
+    chosen = sorted({round(i) for i in np.linspace(0, len(samples) - 1, most_rows)})
+    height = demo.config.generator.resolution[0]
+    rows = [(f"{float(samples[i].stem):g} kimg", read_row(samples[i], height)) for i in chosen]
+    rows.append(("real", read_row(RunFolder(out).samples / "reals.png", height)))
+    figure = matplotlib.figure.Figure(figsize=(11, 0.98 * len(rows)), layout="constrained")
+    for number, (title, row) in enumerate(rows):
+        axes = figure.add_subplot(len(rows), 1, number + 1)
+        axes.imshow(row, interpolation="nearest", aspect="equal")
+        axes.set_ylabel(title, rotation=0, ha="right", va="center")
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, dpi=120)
+
+
+def read_row(path: Path, height: int) -> np.ndarray:
+    """The first row of a sample grid."""
+    with Image.open(path) as grid:
+        return np.asarray(grid.convert("RGB"))[:height]
+
+
+def write_report(demo: Demo, generator: Generator, out: Path, path: Path) -> None:
+    """The Fréchet distance before and after, and what it took."""
+    before, after = measure(demo, generator)
+    newest = checkpoint.newest(RunFolder(out).checkpoints)
+    images, seconds = (0, 0.0) if newest is None else checkpoint.progress(newest)
+    facts = {
+        "fd_mobilenet": {
+            "untrained": round(before.value, 2),
+            "trained": round(after.value, 2),
+            "real_against_real": None if after.floor is None else round(after.floor, 2),
+            "num_generated": after.num_generated,
+            "num_real": after.num_real,
+            "features": after.features,
+            "seed": after.seed,
+        },
+        "data": DATA,
+        "resolution": list(demo.config.generator.resolution),
+        "kimg": images / 1000,
+        "training_seconds": round(seconds, 1),
+        "images_per_second": round(images / max(seconds, 1e-9), 1),
+        "device": demo.config.outputs.device,
+        "precision": asdict(RunFolder(out).read_config() or demo.config)["training"]["precision"],
+        "generator_parameters": sum(p.numel() for p in generator.parameters()),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+    }
+    write_text(path, json.dumps(facts, indent=2) + "\n")
+
+
+def measure(demo: Demo, generator: Generator) -> tuple[Measurement, Measurement]:
+    """fd_mobilenet of the untrained generator and of this one, against the same real pictures."""
+    state, _ = start(demo.config, device=torch.device(demo.config.outputs.device))
+    reals = RealFeatures(demo.data)
+    return fd_mobilenet(state.generator_ema, reals, num=MEASURED), fd_mobilenet(generator, reals, num=MEASURED)
+
+
+def drawn(generator: Generator, seeds: range, *, truncation: float) -> np.ndarray:
+    """The seeds' pictures, uint8 [N, H, W, C]."""
+    parts = generate(generator, seeds, truncation=truncation)
+    return np.concatenate([pictures.to_uint8(images) for _, images in parts])
+
+
+def magnified(picture: np.ndarray, generator: Generator, *, cell: int) -> np.ndarray:
+    """Small pictures enlarged by a whole factor until each is about ``cell`` pixels high."""
+    return pictures.enlarge(picture, max(1, round(cell / generator.img_resolution[0])))

@@ -1,0 +1,61 @@
+"""What each player minimises and how often: training as data.
+
+A ``Term`` is a loss with an interval. Terms of interval 1 of one player share an optimizer step; a lazy term
+(interval k) takes a step of its own on every k-th batch, its loss multiplied by k, and Adam is slowed down so
+that the extra steps leave its pace unchanged (StyleGAN2, appendix B, "Lazy regularization").
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from stylegans.config import Optimizer
+from stylegans.training.state import Sample, State
+
+Player = Literal["generator", "discriminator"]
+
+Loss = Callable[[State, Sample], Tensor]
+"""(state, part of a batch) → the loss of each sample ``[n]``, to be averaged and minimised."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """One summand of a player's objective, computed on every ``interval``-th batch."""
+
+    name: str
+    player: Player
+    loss: Loss
+    interval: int = 1
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One optimizer step: the terms it sums, on every ``interval``-th batch."""
+
+    player: Player
+    terms: tuple[Term, ...]
+    interval: int
+
+
+def phases(terms: Sequence[Term]) -> list[Phase]:
+    """Group terms into optimizer steps: the generator's first, then the discriminator's, dense before lazy."""
+    steps: list[Phase] = []
+    players: tuple[Player, ...] = ("generator", "discriminator")
+    for player in players:
+        mine = [term for term in terms if term.player == player]
+        dense = tuple(term for term in mine if term.interval == 1)
+        if dense:
+            steps.append(Phase(player, dense, 1))
+        steps += [Phase(player, (term,), term.interval) for term in mine if term.interval > 1]
+    return steps
+
+
+def lazy_correction(optimizer: Optimizer, intervals: Sequence[int]) -> Optimizer:
+    """Adam for a player whose lazy terms add steps: with c = k / (k + 1), lr·c and β^c (StyleGAN2, appendix B)."""
+    c = 1.0
+    for interval in intervals:
+        if interval > 1:
+            c *= interval / (interval + 1)
+    return Optimizer(lr=optimizer.lr * c, beta1=optimizer.beta1**c, beta2=optimizer.beta2**c, eps=optimizer.eps)

@@ -1,0 +1,194 @@
+"""``info`` tells what a path is from headers, configs and logs alone, and one line when it cannot."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from stylegans.cli import info
+from stylegans.config import Discriminator, Mapping, Run, StyleGAN2
+from stylegans.config.codec import to_json
+from stylegans.errors import MissingFile, UserError
+from stylegans.files.model_file import write_model
+from stylegans.files.tensors import write_tensors
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "model.safetensors"
+    generator = StyleGAN2(mapping=Mapping(z_dim=64, w_dim=32, c_dim=3), resolution=(32, 48), base=(4, 6))
+    parts = {
+        "generator_ema": (
+            generator,
+            {"a.weight": torch.zeros(4, 5), "a.noise_const": torch.zeros(8, 8), "mapping.w_avg": torch.zeros(7)},
+        ),
+        "discriminator": (Discriminator(resolution=(32, 48)), {"b": torch.zeros(1000, 3)}),
+    }
+    write_model(path, parts, family="stylegan2", data="emoji [red]", licence="Apache-2.0")
+    return path
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    folder = tmp_path / "run"
+    for name in ("snapshots", "checkpoints/000004", "checkpoints/000008"):
+        (folder / name).mkdir(parents=True)
+    (folder / "config.json").write_text(to_json(Run(preset="tiny")))
+    lines = [
+        {"kimg": 4.0},
+        {"kimg": 8.0, "metrics": {"fd_mobilenet": 123.456}},
+        {"kimg": 12.0},
+    ]
+    (folder / "log.jsonl").write_text("\n".join(map(json.dumps, lines)) + '\n{"kimg": 1')
+    (folder / "snapshots/000004.safetensors").touch()
+    (folder / "snapshots/000008.safetensors").touch()
+    return folder
+
+
+def rows(path: Path | str) -> dict[str, str]:
+    return dict(info.describe(str(path)).rows)
+
+
+def test_a_model_tells_its_parts_pictures_and_latents(model: Path) -> None:
+    told = info.describe(str(model))
+    assert told.title.endswith("model.safetensors: a model")
+    assert ("generator_ema", "20 parameters in 3 tensors") in told.rows  # buffers are no parameters
+    assert ("discriminator", "3,000 parameters in 1 tensors") in told.rows
+    assert ("  pictures", "48x32, 3 channels") in told.rows
+    assert ("  latents", "z 64, w 32") in told.rows
+    assert ("  labels", "3") in told.rows
+    assert ("  labels", "none") in told.rows
+    assert {"family": "stylegan2", "data": "emoji [red]", "licence": "Apache-2.0"}.items() <= dict(told.rows).items()
+
+
+def test_what_is_printed_is_what_is_told_brackets_and_all(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert info.main([str(model)]) == 0
+    printed = capsys.readouterr().out
+    assert "emoji [red]" in printed
+    assert rows(model)["sha256"] in printed  # on one line, to copy
+
+
+def test_a_foreign_safetensors_file_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    write_tensors(path, {"w": torch.zeros(2, 3)}, metadata={})
+    assert rows(path)["family"] == "unknown: not written by stylegans"
+    assert rows(path)["holds"] == "6 parameters in 1 tensors"
+
+
+def test_a_folder_as_on_the_hub_is_its_model(model: Path) -> None:
+    (model.parent / "config.json").write_text("{}")
+    assert rows(model.parent) == rows(model)
+
+
+@pytest.mark.parametrize("keep", [0, 5, 8, 60, -1])
+def test_a_model_cut_short_is_one_line(model: Path, keep: int) -> None:
+    model.write_bytes(model.read_bytes()[:keep])
+    with pytest.raises(UserError, match=r"model\.safetensors: .*cut short") as refusal:
+        info.describe(str(model))
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xff" * 64,
+        (20).to_bytes(8, "little") + b"not JSON at all.....",
+        (2).to_bytes(8, "little") + b"[]",
+        (8).to_bytes(8, "little") + b'{"a": 1}',
+        (2).to_bytes(8, "little") + b"\xff\xfe",
+    ],
+)
+def test_a_damaged_header_is_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "bad.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"bad\.safetensors: not a safetensors file"):
+        info.describe(str(path))
+
+
+def test_a_run_tells_how_far_it_is(run: Path) -> None:
+    assert rows(run) == {
+        "preset": "tiny",
+        "data": "not said",
+        "pictures": "256x256, 3 channels",
+        "trained": "12 of 25000 kimg, 3 ticks",
+        "snapshots": "2, the newest 000008.safetensors",
+        "checkpoints": "000004, 000008",
+        "fd_mobilenet": "123.5 at 8 kimg",
+    }
+
+
+def test_a_run_that_has_just_begun_has_nothing_yet(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(to_json(Run()))
+    (tmp_path / "checkpoints").mkdir()
+    told = rows(tmp_path)
+    assert (told["trained"], told["snapshots"], told["checkpoints"]) == (
+        "0 of 25000 kimg, 0 ticks",
+        "none yet",
+        "none yet",
+    )
+
+
+def test_a_run_with_a_damaged_config_is_one_line_that_names_it(run: Path) -> None:
+    (run / "config.json").write_text("{")
+    with pytest.raises(UserError, match=r"config\.json: "):
+        info.describe(str(run))
+
+
+def test_a_checkpoint_tells_where_it_stands(tmp_path: Path) -> None:
+    write_tensors(tmp_path / "state.safetensors", {"w": torch.zeros(2, 3)}, metadata={})
+    (tmp_path / "state.json").write_text('{"images": 4000, "more": [1]}')
+    assert info.describe(str(tmp_path)).title.endswith("a checkpoint")
+    assert rows(tmp_path) == {"images": "4000", "state.safetensors": "6 parameters in 1 tensors"}
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_a_data_set_tells_its_pictures_and_classes(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for name in ("a.png", "b.png", "c.png"):
+        Image.new("L", (12, 8)).save(folder / name)
+    labels = {"labels": [["a.png", 0], ["b.png", 1], ["c.png", 1]], "label_names": ["cat", "dog"]}
+    (folder / "dataset.json").write_text(json.dumps(labels))
+    path = folder
+    if kind == "zip":
+        path = tmp_path / "set.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for file in folder.iterdir():
+                archive.write(file, file.name)
+    told = rows(path)
+    assert (told["pictures"], told["the first"], told["labels"]) == ("3", "12x8 L (a.png)", "2: cat, dog")
+    assert told["look closer"] == f"stylegans data check {path}"
+
+
+def test_a_first_picture_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("no picture")
+    assert rows(tmp_path)["the first"] == "a.png cannot be read"
+
+
+@pytest.mark.parametrize(("labels", "said"), [([[1, 0.5], [0, 1]], "vectors of 2"), ([3, 5], "2"), ([], "none")])
+def test_labels_are_told_by_their_kind(tmp_path: Path, labels: list[object], said: str) -> None:
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (4, 4)).save(tmp_path / name)
+    rows_of_labels = [[name, label] for name, label in zip(("a.png", "b.png"), labels, strict=False)]
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": rows_of_labels or None}))
+    assert rows(tmp_path)["labels"] == said
+
+
+def test_an_embedded_set_is_known_by_its_name() -> None:
+    assert rows("emoji")["licence"] == "Apache-2.0"
+
+
+def test_nothing_there_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(MissingFile, match=r"nowhere: nothing there; .*emoji"):
+        info.describe(str(tmp_path / "nowhere"))
+
+
+def test_something_else_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    (tmp_path / "empty").mkdir()
+    for name in ("a.txt", "empty"):
+        with pytest.raises(UserError, match=f"{name}: not a model"):
+            info.describe(str(tmp_path / name))

@@ -1,0 +1,43 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from stylegans.cli.main import main
+
+
+def test_mix_draws_the_sources_and_every_pair(models: Path, tmp_path: Path) -> None:
+    words = ["--rows", "1-2", "--cols", "10-12", "--layers", "middle"]
+    assert main(["mix", str(models / "plain.safetensors"), *words, "--out", str(tmp_path / "new" / "mix.png")]) == 0
+    with Image.open(tmp_path / "new" / "mix.png") as picture:
+        assert picture.size == (4 * 64, 3 * 64)
+
+
+def test_wrong_options_are_refused_in_one_line_and_leave_nothing(
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain, out = models / "plain.safetensors", tmp_path / "out"
+    small = models / "small.safetensors"
+    for words, complaint in (
+        (("mix", plain, "--rows", "1", "--cols", "y", "--out", out / "a.png"), "--cols: 'y'"),
+        (("mix", plain, "--rows", "1", "--cols", "2", "--out", out / "a.jpg"), "--out: a.jpg"),
+        (("mix", small, "--rows", "1", "--cols", "2", "--layers", "fine", "--out", out / "a.png"), "no fine"),
+    ):
+        assert main([str(word) for word in words]) == 2
+        refusal = capsys.readouterr().err
+        assert refusal.count("\n") == 1
+        assert complaint in refusal
+    assert not out.exists()
+
+
+def test_help_needs_neither_torch_nor_numpy_nor_pillow() -> None:
+    code = (
+        "import sys; from stylegans.cli.main import main; "
+        "code = main(['mix', '--help']); "
+        "sys.exit(code or sum(name in sys.modules for name in ('torch', 'numpy', 'PIL')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--out" in done.stdout

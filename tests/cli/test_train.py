@@ -1,0 +1,256 @@
+"""The command as people use it: in a process of its own, interrupted, killed, continued, mistyped."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from stylegans.cli import train
+from stylegans.cli.main import main
+from stylegans.cli.parse import parse_known
+from stylegans.config.codec import from_json
+from stylegans.config.run import Run
+from stylegans.errors import UserError
+
+QUICK = [
+    *("--data", "emoji-people", "--size", "16", "--channel-base", "64", "--channel-max", "8"),
+    *("--generator.mapping.z-dim", "8", "--generator.mapping.w-dim", "8", "--batch", "4"),
+    *("--kimg", "0.2", "--tick-kimg", "0.04", "--snapshot-kimg", "0.1", "--checkpoint-kimg", "0.02"),
+]
+LAST = Path("snapshots/000000.200.safetensors")
+STATE = Path("checkpoints/000000.200/state.safetensors")
+
+
+def command(out: Path, *more: str) -> list[str]:
+    return [sys.executable, "-m", "stylegans", "train", "tiny", *QUICK, "--out", str(out), *more]
+
+
+def run(out: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        command(out, *more), capture_output=True, text=True, check=False, env=environment, timeout=300
+    )
+
+
+def begin(out: Path) -> subprocess.Popen[str]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command(out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def wait_for_a_checkpoint(out: Path, process: subprocess.Popen[str]) -> None:
+    before = set((out / "checkpoints").glob("0*"))
+    deadline = time.monotonic() + 120
+    while set((out / "checkpoints").glob("0*")) <= before and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "undisturbed"
+    done = run(out)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def assert_equal(out: Path, undisturbed: Path) -> None:
+    for name in (LAST, STATE):
+        assert (out / name).read_bytes() == (undisturbed / name).read_bytes(), name
+    ours, theirs = (
+        [(tick["images"], tick["losses"]) for tick in map(json.loads, (path / "log.jsonl").read_text().splitlines())]
+        for path in (out, undisturbed)
+    )
+    assert ours == theirs
+
+
+def test_a_run_leaves_what_the_design_promises(undisturbed: Path) -> None:
+    assert {p.name for p in undisturbed.iterdir()} >= {
+        "config.json",
+        "log.jsonl",
+        "samples",
+        "snapshots",
+        "checkpoints",
+    }
+    assert [p.name for p in sorted((undisturbed / "checkpoints").iterdir())] == ["000000.180", "000000.200"]
+    assert list((undisturbed / "samples").glob("*.png"))
+    assert list(undisturbed.glob("events.out.tfevents.*"))
+    assert len((undisturbed / "log.jsonl").read_text().splitlines()) == 6  # five ticks, and one for the snapshot at 0.1
+
+
+def test_half_and_half_equals_the_whole_bit_for_bit(undisturbed: Path, tmp_path: Path) -> None:
+    first = run(tmp_path / "halves", "--kimg", "0.1")
+    assert first.returncode == 0, first.stderr
+    second = run(tmp_path / "halves")
+    assert "continuing at 0.1 kimg" in second.stdout
+    assert_equal(tmp_path / "halves", undisturbed)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_stop_it_saves_and_exits_with_zero(undisturbed: Path, tmp_path: Path, number: signal.Signals) -> None:
+    process = begin(tmp_path / "run")
+    wait_for_a_checkpoint(tmp_path / "run", process)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "the same command continues" in out
+    assert run(tmp_path / "run").returncode == 0
+    assert_equal(tmp_path / "run", undisturbed)
+
+
+def kill_again_and_again(out: Path, *, times: int, seed: int) -> None:
+    moments = random.Random(seed)
+    for _ in range(times):
+        process = begin(out)
+        if moments.random() < 0.7:
+            wait_for_a_checkpoint(out, process)
+            time.sleep(moments.random() * 0.06)  # often in the middle of the next save
+        else:
+            time.sleep(moments.random() * 4)  # also while it starts
+        process.kill()
+        process.communicate()
+        if (out / LAST).exists() and (out / STATE).exists():
+            return
+
+
+def test_killed_at_random_moments_it_ends_as_if_undisturbed(undisturbed: Path, tmp_path: Path) -> None:
+    kill_again_and_again(tmp_path / "run", times=3, seed=1)
+    done = run(tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert_equal(tmp_path / "run", undisturbed)
+    assert not list(tmp_path.rglob(".tmp-*"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(4))
+def test_killed_twenty_times_it_ends_as_if_undisturbed(undisturbed: Path, tmp_path: Path, seed: int) -> None:
+    kill_again_and_again(tmp_path / "run", times=20, seed=100 + seed)
+    done = run(tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert_equal(tmp_path / "run", undisturbed)
+
+
+@pytest.mark.long
+def test_workers_change_nothing(undisturbed: Path, tmp_path: Path) -> None:
+    assert run(tmp_path / "run", "--workers", "2").returncode == 0
+    assert_equal(tmp_path / "run", undisturbed)
+
+
+def test_changed_options_are_refused_with_old_and_new(undisturbed: Path) -> None:
+    done = run(undisturbed, "--gamma", "77", "--seed", "3")
+    assert done.returncode == 2
+    assert "r1_gamma was 0.3, is 77" in done.stderr
+    assert "seed was 0, is 3" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+WRONG = [
+    (["--data", "emoji"], "PRESET"),
+    (["tinny"], "did you mean tiny?"),
+    (["tiny"], "--data"),
+    (["tiny", "--data", "emoji"], "--out"),
+    (["tiny", "--data", "nowhere", "--out", "x"], "nowhere"),
+    (["tiny", "--data", "emoji", "--out", "x", "--size", "100"], "--size: 100x100 does not halve"),
+    (["tiny", "--data", "emoji", "--out", "x", "--size", "big"], "--size"),
+    (["tiny", "--data", "emoji", "--out", "x", "--size", "64x32"], "--size"),
+    (["tiny", "--data", "emoji", "--out", "x", "--batch", "0"], "--batch"),
+    (["tiny", "--data", "emoji", "--out", "x", "--batch", "many"], "--batch"),
+    (["tiny", "--data", "emoji", "--out", "x", "--batch", "100000"], "--batch"),
+    (["tiny", "--data", "emoji", "--out", "x", "--bacth", "4"], "--bacth"),
+    (["tiny", "--data", "emoji", "--out", "x", "--lr", "0"], "--lr"),
+    (["tiny", "--data", "emoji", "--out", "x", "--gamma", "-1"], "--gamma"),
+    (["tiny", "--data", "emoji", "--out", "x", "--loss", "mse"], "--loss"),
+    (["tiny", "--data", "emoji", "--out", "x", "--kimg", "nan"], "--kimg"),
+    (["tiny", "--data", "emoji", "--out", "x", "--tick-kimg", "0"], "--tick-kimg"),
+    (["tiny", "--data", "emoji", "--out", "x", "--device", "gpu"], "--device"),
+    (["tiny", "--data", "emoji", "--out", "x", "--precision", "float8"], "--precision"),
+    (["tiny", "--data", "emoji", "--out", "x", "--metrics", "fid"], "--metrics"),
+    (["tiny", "--data", "emoji", "--out", "x", "--grow-kimg", "5"], "--grow-kimg"),
+    (["tiny", "--data", "emoji", "--out", "x", "--training.style-mixing", "2"], "--training.style-mixing"),
+    (["tiny", "--data", "emoji", "--out", "x", "--training.accumulate", "3"], "--training.accumulate"),
+    (["tiny", "--data", "emoji", "--out", "x", "--generator.resolution", "8", "8"], "--size"),
+    (["tiny", "--data", "emoji", "--out", "x", "--from", "gone.safetensors"], "--from"),
+]
+
+
+@pytest.mark.parametrize(("words", "says"), WRONG, ids=lambda value: value if isinstance(value, str) else "")
+def test_a_wrong_option_is_one_line_that_names_it(words, says, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", *words]) == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert len(error.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_set_of_three_pictures_is_refused_by_the_batch(tmp_path, capsys) -> None:
+    from PIL import Image
+
+    for number in range(3):
+        (tmp_path / "data").mkdir(exist_ok=True)
+        Image.new("RGB", (16, 16), (number, 0, 0)).save(tmp_path / "data" / f"{number}.png")
+    assert main(["train", "tiny", "--data", str(tmp_path / "data"), "--out", str(tmp_path / "run")]) == 2
+    line = capsys.readouterr().err
+    assert "--batch" in line
+    assert "3 pictures" in line
+
+
+def test_labels_of_a_set_without_are_refused(tmp_path, capsys) -> None:
+    from PIL import Image
+
+    (tmp_path / "data").mkdir()
+    for number in range(10):
+        Image.new("L", (16, 16), number).save(tmp_path / "data" / f"{number}.png")
+    words = ["--data", str(tmp_path / "data"), "--out", str(tmp_path / "run"), "--labels"]
+    assert main(["train", "tiny", *words]) == 2
+    assert "--labels" in capsys.readouterr().err
+
+
+def resolved(*words: str, preset: str = "tiny") -> Run:
+    options, rest = parse_known(train.Options, ["--data", "emoji-people", "--out", "x", *words], prog="t")
+    return train.resolve(preset, options, rest, prog="t")[0]
+
+
+def test_the_pictures_decide_size_channels_and_labels() -> None:
+    run = resolved("--labels")
+    assert run.generator.resolution == run.discriminator.resolution == (64, 64)
+    assert run.generator.mapping.c_dim == run.discriminator.c_dim == 4
+    assert resolved("--size", "32").generator.base == (4, 4)
+
+
+def test_short_options_reach_both_players_and_fields_come_last() -> None:
+    run = resolved("--channel-max", "40", "--lr", "0.01", "--mapping-layers", "3", "--training.d-optimizer.lr", "0.5")
+    assert run.generator.channel_max == run.discriminator.channel_max == 40
+    assert (run.training.g_optimizer.lr, run.training.d_optimizer.lr) == (0.01, 0.5)
+    assert run.generator.mapping.num_layers == 3
+
+
+def test_dry_run_prints_a_config_that_reads_back(capsys, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "small-32", "--data", "emoji-people", "--size", "32", "--out", "x", "--dry-run"]) == 0
+    printed = from_json(Run, capsys.readouterr().out)
+    assert printed.preset == "small-32"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_preset_may_stand_anywhere() -> None:
+    assert train.split_preset(["--data", "x", "tiny"]) == ("tiny", ["--data", "x"])
+    with pytest.raises(UserError, match="PRESET"):
+        train.split_preset(["--data", "x"])
+
+
+def test_help_of_a_preset_shows_every_short_option_and_field(capsys) -> None:
+    assert main(["train", "tiny", "--help"]) == 0
+    text = capsys.readouterr().out
+    for option in (
+        *("--kimg", "--batch", "--size", "--seed", "--gamma", "--lr", "--loss", "--channel-base", "--channel-max"),
+        *("--mapping-layers", "--grow-kimg", "--device", "--precision", "--workers", "--tick-kimg", "--snapshot-kimg"),
+        *("--checkpoint-kimg", "--metrics", "--from", "--dry-run", "--generator.mapping.w-dim", "--training.pl-weight"),
+    ):
+        assert option in text

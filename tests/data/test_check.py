@@ -1,0 +1,102 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from stylegans.data.check import check, difference_hash, near_pairs
+from stylegans.errors import MissingFile
+
+Photo = Callable[..., Image.Image]
+
+
+def test_a_uniform_set_is_fit_for_training(uniform: Path, zipped: Callable[[Path], Path]) -> None:
+    for path in (uniform, zipped(uniform)):
+        findings = check(path)
+        assert findings.problems == ()
+        assert findings.mend is None
+        assert (findings.pictures, findings.sizes, findings.modes) == (8, (((16, 24), 8),), (("RGB", 8),))
+
+
+def test_the_embedded_people_are_fit_for_training_without_duplicates() -> None:
+    findings = check("emoji-people")
+    assert (findings.name, findings.pictures, findings.problems, findings.duplicates) == ("emoji-people", 997, (), ())
+    assert dict(findings.classes)["person-role"] == 492
+
+
+def test_a_folder_of_everything_is_not_and_every_broken_file_is_named(adversarial: Path) -> None:
+    findings = check(adversarial)
+    broken = {path.name for path in adversarial.glob("bad-*")} - {"bad-float.tif", "bad-int32.tif"}
+    assert broken <= {name for name, _ in findings.corrupt}
+    assert any("cannot be decoded" in problem for problem in findings.problems)
+    assert any("sizes" in problem for problem in findings.problems)
+    assert any("modes" in problem for problem in findings.problems)
+    assert findings.mend is not None
+    assert findings.mend.startswith("stylegans data build ")
+    assert findings.rotated == 1
+
+
+def test_duplicates_are_pictures_with_the_same_pixels_whatever_the_file(uniform: Path) -> None:
+    Image.open(uniform / "0" / "0.png").save(uniform / "copy.bmp")
+    assert check(uniform).duplicates == (("0/0.png", "copy.bmp"),)
+
+
+def test_near_duplicates_look_alike_but_differ(uniform: Path) -> None:
+    Image.open(uniform / "0" / "0.png").save(uniform / "copy.jpg", quality=95)
+    findings = check(uniform)
+    assert findings.duplicates == ()
+    assert ("0/0.png", "copy.jpg") in findings.near_duplicates
+
+
+def test_classes_are_counted_and_pictures_without_a_label_too(uniform: Path) -> None:
+    labels = [["0/0.png", 1], ["0/2.png", 1], ["1/1.png", 0]]
+    (uniform / "dataset.json").write_text(json.dumps({"labels": labels, "label_names": ["cat", "dog"]}))
+    findings = check(uniform)
+    assert (findings.classes, findings.unlabelled) == ((("cat", 1), ("dog", 2)), 5)
+    (uniform / "dataset.json").write_text(json.dumps({"labels": [["0/0.png", [1, 2]]]}))
+    assert check(uniform).label_length == 2
+
+
+@pytest.mark.parametrize(
+    ("size", "mode", "problem"),
+    [((50, 50), "RGB", "50x50"), ((16, 16), "P", "mode P"), ((16, 16), "CMYK", "mode CMYK")],
+)
+def test_a_size_or_mode_no_network_takes_is_a_problem(
+    tmp_path: Path, photo: Photo, size: tuple[int, int], mode: str, problem: str
+) -> None:
+    for number in range(2):
+        photo(*size, mode, seed=number).save(tmp_path / f"{number}.tif")
+    (found,) = check(tmp_path).problems
+    assert problem in found
+
+
+def test_an_empty_folder_is_a_problem_without_a_mend(tmp_path: Path) -> None:
+    findings = check(tmp_path)
+    assert findings.problems == ("there are no pictures",)
+    assert findings.mend is None
+
+
+def test_a_missing_path_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MissingFile, match=r"^PATH: nothing at"):
+        check(tmp_path / "nope")
+
+
+def test_a_difference_hash_tells_which_pixels_are_darker_than_their_right_neighbours() -> None:
+    rising = Image.fromarray(np.tile(np.arange(9, dtype=np.uint8), (8, 1)))
+    assert difference_hash(rising) == np.uint64(2**64 - 1)
+    assert difference_hash(rising.transpose(Image.Transpose.FLIP_LEFT_RIGHT)) == 0
+
+
+@given(st.lists(st.integers(0, 15), max_size=12))
+def test_near_pairs_are_all_pairs_at_most_two_bits_apart(values: list[int]) -> None:
+    expected = [
+        (i, j)
+        for i in range(len(values))
+        for j in range(i + 1, len(values))
+        if (values[i] ^ values[j]).bit_count() <= 2
+    ]
+    assert near_pairs(np.array(values, dtype=np.uint64)) == expected

@@ -1,0 +1,140 @@
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stylegans.data.images import open_dataset
+from stylegans.data.pipeline import Batch, batches, indices
+from stylegans.errors import UserError
+
+COUNTS = st.integers(1, 50)
+SEEDS = st.integers(0, 2**40)
+
+
+def stream(path: Path, count: int, **options: int) -> list[Batch]:
+    defaults = {"batch": 3, "seed": 1, "position": 0}
+    return list(itertools.islice(batches(open_dataset(path, xflip=True), **{**defaults, **options}), count))
+
+
+def same(one: list[Batch], other: list[Batch]) -> bool:
+    return all(
+        torch.equal(a.images, b.images) and torch.equal(a.labels, b.labels) for a, b in zip(one, other, strict=True)
+    )
+
+
+@given(COUNTS, SEEDS, st.integers(0, 5))
+def test_every_epoch_is_a_permutation(n: int, seed: int, epoch: int) -> None:
+    assert sorted(indices(epoch * n, n, n=n, seed=seed)) == list(range(n))
+
+
+@given(COUNTS, SEEDS, st.integers(0, 200), st.integers(0, 200))
+def test_the_stream_from_k_is_the_rest_of_the_stream_from_0(n: int, seed: int, position: int, count: int) -> None:
+    whole = indices(0, position + count, n=n, seed=seed)
+    np.testing.assert_array_equal(indices(position, count, n=n, seed=seed), whole[position:])
+    assert whole.dtype == np.int64
+
+
+def test_epochs_and_seeds_differ() -> None:
+    orders = {
+        tuple(indices(epoch * 20, 20, n=20, seed=seed)) for epoch in range(3) for seed in (0, 1, 2**32, 2**32 + 1)
+    }
+    assert len(orders) == 12
+
+
+def test_the_order_never_changes() -> None:
+    assert indices(0, 12, n=8, seed=0).tolist() == [7, 2, 4, 0, 5, 3, 1, 6, 3, 4, 2, 1]
+
+
+def test_batches_are_bytes_and_floats(uniform: Path) -> None:
+    (batch,) = stream(uniform, 1)
+    assert (batch.images.shape, batch.images.dtype) == ((3, 3, 16, 24), torch.uint8)
+    assert (batch.labels.shape, batch.labels.dtype) == ((3, 0), torch.float32)
+
+
+@pytest.mark.parametrize("position", [1, 3, 16, 100])
+def test_batches_from_k_are_the_tail_of_those_from_0(uniform: Path, position: int) -> None:
+    whole = torch.cat([batch.images for batch in stream(uniform, 40)])
+    (batch,) = stream(uniform, 1, position=position)
+    assert torch.equal(batch.images, whole[position : position + 3])
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_stream_is_the_same_for_any_number_of_workers(uniform: Path, workers: int) -> None:
+    assert same(stream(uniform, 9, workers=workers, position=5), stream(uniform, 9, position=5))
+
+
+def test_the_stream_leaves_the_trainings_random_numbers_alone(uniform: Path) -> None:
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    stream(uniform, 2, workers=1)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_worker_ignores_ctrl_c_and_termination_and_ends_with_the_stream(uniform: Path) -> None:
+    def children() -> set[int]:
+        return set(map(int, Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()))
+
+    if not Path("/proc").exists():
+        return
+    before = children()
+    running = batches(open_dataset(uniform), batch=2, seed=0, position=0, workers=1)
+    next(running)
+    (worker,) = children() - before
+    os.kill(worker, signal.SIGINT)
+    os.kill(worker, signal.SIGTERM)
+    for _ in range(20):
+        next(running)
+    assert worker in children()
+    running.close()
+    deadline = time.monotonic() + 10
+    while worker in children() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert worker not in children()
+
+
+def test_workers_may_be_spawned_and_a_program_may_end_with_its_stream_open(uniform: Path) -> None:
+    code = (
+        "import sys, itertools, multiprocessing\n"
+        "from stylegans.data.images import open_dataset\n"
+        "from stylegans.data.pipeline import batches\n"
+        "if __name__ == '__main__':\n"
+        "    multiprocessing.set_start_method('spawn')\n"
+        "    run = batches(open_dataset(sys.argv[1]), batch=3, seed=1, position=0, workers=1)\n"
+        "    print([int(batch.images.sum()) for batch in itertools.islice(run, 3)])\n"
+    )
+    program = uniform.parent / "program.py"
+    program.write_text(code)
+    done = subprocess.run([sys.executable, str(program), str(uniform)], capture_output=True, text=True, timeout=60)
+    here = itertools.islice(batches(open_dataset(uniform), batch=3, seed=1, position=0), 3)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str([int(batch.images.sum()) for batch in here])
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_broken_picture_is_one_line_from_workers_too(uniform: Path, workers: int) -> None:
+    path = uniform / "0" / "0.png"
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(UserError, match=r"^0/0\.png: cannot be decoded [^\n]*$"):
+        stream(uniform, 10, workers=workers)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"batch": 17}, "^--batch: a batch of 17 is more than the 16 pictures of 'uniform'"),
+        ({"batch": 0}, "^--batch: 0"),
+        ({"workers": -1}, "^--workers: -1"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_at_once(uniform: Path, options: dict[str, int], complaint: str) -> None:
+    with pytest.raises(UserError, match=complaint):
+        batches(open_dataset(uniform, xflip=True), **{"batch": 3, "seed": 0, "position": 0, **options})

@@ -1,0 +1,88 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from stylegans.errors import MissingFile, UserError
+from stylegans.metrics import mobilenet
+
+
+@pytest.fixture(scope="module")
+def network() -> mobilenet.MobileNetV2:
+    return mobilenet.load()
+
+
+def scene(kind: str, seed: int) -> np.ndarray:
+    """A picture uint8 [3, 64, 64] of one of three kinds, each different by seed."""
+    rng = np.random.default_rng(seed)
+    if kind == "noise":
+        return rng.integers(0, 256, (3, 64, 64), dtype=np.uint8)
+    picture = Image.new("RGB", (64, 64), tuple(rng.integers(150, 256, 3).tolist()))
+    draw = ImageDraw.Draw(picture)
+    ink = tuple(rng.integers(0, 120, 3).tolist())
+    if kind == "disc":
+        x, y, r = rng.integers(24, 40), rng.integers(24, 40), rng.integers(10, 20)
+        draw.ellipse((x - r, y - r, x + r, y + r), fill=ink)
+    else:
+        for x in range(int(rng.integers(0, 6)), 64, int(rng.integers(6, 10))):
+            draw.line((x, 0, x, 63), fill=ink, width=2)
+    return np.asarray(picture).transpose(2, 0, 1).copy()
+
+
+def test_the_network_has_the_papers_size() -> None:
+    # 3.4 million in table 4, of them 1,281,000 in the classifier, which is left out; the folded batch
+    # normalisations leave a bias each where they had a scale and a shift
+    net = mobilenet.MobileNetV2()
+    count = sum(p.numel() for p in net.parameters())
+    biases = sum(p.numel() for name, p in net.named_parameters() if name.endswith("bias"))
+    assert count + biases + 1_281_000 == 3_504_872
+    assert len(net.blocks) == 17
+
+
+def test_features_are_finite_positive_float32_whatever_the_size_and_channels(network: mobilenet.MobileNetV2) -> None:
+    for channels, size in ((1, (28, 28)), (3, (40, 24)), (4, (300, 260))):
+        features = network(torch.randint(0, 256, (2, channels, *size), dtype=torch.uint8))
+        assert features.shape == (2, network.dim)
+        assert features.dtype == torch.float32
+        assert features.isfinite().all()
+        assert (features >= 0).all()
+        assert features.std() > 0.1
+
+
+def test_features_do_not_depend_on_the_batch(network: mobilenet.MobileNetV2) -> None:
+    images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
+    alone = torch.cat([network(image[None]) for image in images])
+    torch.testing.assert_close(network(images), alone, rtol=1e-4, atol=1e-4)
+
+
+def test_pictures_of_a_kind_lie_together(network: mobilenet.MobileNetV2) -> None:
+    kinds = ("noise", "disc", "stripes")
+    images = np.stack([scene(kind, seed) for kind in kinds for seed in range(4)])
+    features = network(torch.from_numpy(images))
+    distances = torch.cdist(features, features).fill_diagonal_(torch.inf)
+    nearest = distances.argmin(dim=1) // 4
+    assert nearest.tolist() == [kind for kind in range(3) for _ in range(4)]
+
+
+def test_shrinking_is_antialiased(network: mobilenet.MobileNetV2) -> None:
+    checks = (np.indices((896, 896)).sum(axis=0) % 2 * 255).astype(np.uint8)
+    prepared = network.prepare(torch.from_numpy(checks)[None, None])
+    grey = (0.5 - torch.tensor(mobilenet.IMAGENET_MEAN)) / torch.tensor(mobilenet.IMAGENET_STD)
+    torch.testing.assert_close(prepared.mean(dim=(0, 2, 3)), grey, rtol=0, atol=0.01)
+    assert prepared.std(dim=(2, 3)).max() < 0.05
+
+
+def test_weights_that_are_not_the_published_are_refused(tmp_path: Path) -> None:
+    copy = tmp_path / "weights.safetensors"
+    shutil.copy(mobilenet.WEIGHTS, copy)
+    mobilenet.load_file(copy)
+    content = bytearray(copy.read_bytes())
+    content[-1] ^= 1
+    copy.write_bytes(content)
+    with pytest.raises(UserError, match="not the feature network that was published"):
+        mobilenet.load_file(copy)
+    with pytest.raises(MissingFile, match="missing"):
+        mobilenet.load_file(tmp_path / "nothing")

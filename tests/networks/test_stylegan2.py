@@ -1,0 +1,146 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stylegans.config import Mapping, StyleGAN2
+from stylegans.config.sizes import base_grid
+from stylegans.errors import UserError
+from stylegans.interop import nvidia_pytorch
+from stylegans.losses.path_length import path_lengths
+from stylegans.networks.protocol import Generator
+from stylegans.networks.stylegan2 import StyleGAN2Generator
+
+PUBLISHED = [
+    "ada_G_orig_c0",
+    "ada_G_resnet_asymfir",
+    "ada_G_resnet_c0",
+    "ada_G_resnet_clamp",
+    "ada_G_skip_asymfir",
+    "ada_G_skip_c0",
+    "ada_G_skip_c5",
+    "ada_G_skip_clamp",
+]
+
+
+@pytest.fixture
+def published(golden):
+    def load(name):
+        vectors = golden(name)
+        network = StyleGAN2Generator(nvidia_pytorch.generator_config(vectors.config["kwargs"]))
+        network.load_state_dict(nvidia_pytorch.generator_state(vectors.state))
+        return network, vectors
+
+    return load
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_pictures_equal_the_published_ones(published, relative_error, name):
+    network, vectors = published(name)
+    z, c, outputs = vectors.inputs["z"], vectors.inputs["c"], vectors.outputs
+    compared = 0
+    for key, expected in outputs.items():
+        kind, _, how = key.partition("_")
+        if kind != "img" or how.endswith("mix"):
+            continue
+        noise, _, psi = how.partition("_")
+        psi, cut, layers = psi.removeprefix("psi").partition("_cut")
+        options = {"truncation": float(psi), "truncation_layers": int(layers) if cut else None}
+        assert relative_error(network(z, c, noise=noise, **options), expected) < 1e-5, key
+        ws = outputs.get(f"ws_psi{how.partition('_psi')[2]}")
+        assert ws is None or relative_error(network.mapping(z, c, **options), ws) < 1e-5
+        compared += 1
+    assert compared >= 2
+
+
+@pytest.mark.parametrize("name", ["ada_G_orig_c0", "ada_G_resnet_c0", "ada_G_skip_c0", "ada_G_skip_c5"])
+def test_mixed_pictures_equal_the_published_ones(published, relative_error, name):
+    network, vectors = published(name)
+    for noise in ("const", "none"):
+        found = network.synthesis(vectors.outputs["ws_mix"], noise=noise)
+        assert relative_error(found, vectors.outputs[f"img_{noise}_mix"]) < 1e-5
+
+
+def test_path_lengths_equal_the_published_ones(published, relative_error):
+    network, vectors = published("ada_G_skip_c0")
+    ws = network.mapping(vectors.inputs["z"], vectors.inputs["c"]).detach().clone().requires_grad_()
+    images = network.synthesis(ws)
+    (gradient,) = torch.autograd.grad((images * vectors.inputs["pl_noise"]).sum(), ws, retain_graph=True)
+    assert relative_error(gradient, vectors.outputs["pl_grads"]) < 1e-5
+    lengths = path_lengths(images, ws, vectors.inputs["pl_noise"])
+    assert relative_error(lengths, vectors.outputs["pl_lengths"]) < 1e-5
+
+
+def test_config_f_at_1024_has_the_published_number_of_parameters():
+    with torch.device("meta"):
+        network = StyleGAN2Generator(StyleGAN2(resolution=(1024, 1024)))
+    assert sum(p.numel() for p in network.parameters()) == 30_370_060
+    assert network.num_ws == 18
+
+
+def make(**options):
+    narrow = {"mapping": Mapping(z_dim=8, w_dim=8, num_layers=1), "channel_base": 32, "channel_max": 8}
+    return StyleGAN2Generator(StyleGAN2(**(narrow | {"resolution": (16, 16)} | options)))
+
+
+@given(
+    levels=st.integers(0, 2),
+    base=st.tuples(st.integers(3, 7), st.integers(3, 7)),
+    channels=st.integers(1, 5),
+    architecture=st.sampled_from(["orig", "skip", "resnet"]),
+)
+def test_any_base_grid_channels_and_wiring(levels, base, channels, architecture):
+    size = (base[0] << levels, base[1] << levels)
+    network = make(resolution=size, base=base, img_channels=channels, architecture=architecture)
+    assert isinstance(network, Generator)
+    assert network.num_ws == 2 * (levels + 1)
+    assert network(torch.randn(2, 8)).shape == (2, channels, *size)
+
+
+def test_a_rectangle_starts_from_the_grid_of_the_design():
+    assert base_grid((384, 640)) == (3, 5)
+
+
+@pytest.mark.parametrize("architecture", ["orig", "skip", "resnet"])
+def test_every_parameter_gets_a_gradient(architecture):
+    network = make(architecture=architecture, mapping=Mapping(z_dim=8, w_dim=8, num_layers=2, c_dim=3))
+    random = torch.Generator().manual_seed(0)
+    images = network(torch.randn(2, 8), torch.eye(3)[:2], noise="random", generator=random)
+    images.square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+
+
+def test_mixing_at_a_cutoff_changes_only_later_layers():
+    network = make(resolution=(32, 32)).eval()
+    a, b = network.mapping(torch.randn(1, 8)), network.mapping(torch.randn(1, 8))
+    seen: list[torch.Tensor] = []
+    for block in network.synthesis.blocks:
+        block.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    for ws in (a, torch.cat([a[:, :4], b[:, 4:]], dim=1)):
+        network.synthesis(ws)
+    same = [torch.equal(x, y) for x, y in zip(seen[:4], seen[4:], strict=True)]
+    assert same == [True, True, False, False]  # layers 0-3 feed 4² and 8²; layer 3 is also 16²'s first
+
+
+def test_without_noise_inputs_only_the_default_is_accepted():
+    network = make(use_noise=False)
+    assert not network.has_noise
+    network(torch.randn(1, 8), noise="const")
+    with pytest.raises(UserError, match="noise"):
+        network(torch.randn(1, 8), noise="random")
+
+
+def test_noise_repeats_with_its_generator():
+    network = make()
+    for name, parameter in network.named_parameters():
+        if name.endswith("noise_strength"):
+            torch.nn.init.ones_(parameter)
+    z = torch.randn(2, 8)
+    one, two, other = (network(z, noise="random", generator=torch.Generator().manual_seed(s)) for s in (1, 1, 2))
+    assert torch.equal(one, two)
+    assert not torch.equal(one, other)
+
+
+def test_ws_of_another_shape_are_refused():
+    with pytest.raises(UserError, match="ws"):
+        make().synthesis(torch.zeros(1, 3, 8))

@@ -1,0 +1,37 @@
+import pytest
+import torch
+
+from stylegans.ops.convolution import conv2d_resample
+from stylegans.ops.resample import fir_filter
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_convolution_equals_the_published_one(golden, relative_error, plain):
+    vectors = golden("ada_ops_conv2d_resample")
+    for case in vectors.config["cases"]:
+        options = dict(case)
+        key, w, f = (
+            options.pop("key"),
+            vectors.inputs[options.pop("w")],
+            vectors.inputs.get(f"filter_{options.pop('f')}"),
+        )
+        found = conv2d_resample(vectors.inputs["x"], w, f, plain=plain, **options)
+        assert relative_error(found, vectors.outputs[key]) < 1e-6, case
+
+
+@pytest.mark.parametrize(("up", "down"), [(1, 1), (2, 1), (1, 2), (2, 2)])
+@pytest.mark.parametrize("kernel", [1, 3])
+@pytest.mark.parametrize("flip_weight", [True, False])
+def test_merged_steps_equal_the_definition_with_their_derivatives(up, down, kernel, flip_weight):
+    f = fir_filter((1, 2, 5, 3)).double()
+    x = torch.randn(2, 3, 6, 8, dtype=torch.float64, requires_grad=True)
+    w = torch.randn(4, 3, kernel, kernel, dtype=torch.float64, requires_grad=True)
+    results = []
+    for plain in (True, False):
+        y = conv2d_resample(x, w, f, up=up, down=down, padding=kernel // 2, flip_weight=flip_weight, plain=plain)
+        first = torch.autograd.grad(y.pow(3).sum(), [x, w], create_graph=True)
+        second = torch.autograd.grad(sum(g.pow(2).sum() for g in first), [x, w])
+        results.append((y, *first, *second))
+    assert results[0][0].shape == (2, 4, 6 * up // down, 8 * up // down)
+    for expected, found in zip(*results, strict=True):
+        torch.testing.assert_close(found, expected)

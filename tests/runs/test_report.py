@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from stylegans.data.images import open_dataset
+from stylegans.networks.stylegan2 import StyleGAN2Generator
+from stylegans.runs import report
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "every", "expected"),
+    [(0, 100, 0.2, False), (100, 200, 0.2, True), (199, 201, 0.2, True), (200, 300, 0.2, False), (0, 1000, 0.3, True)],
+)
+def test_multiples_are_noticed_when_crossed(before, after, every, expected):
+    assert report.crossed(before, after, every) is expected
+
+
+def test_labelled_grids_have_one_class_to_a_row(small_run):
+    data = open_dataset("emoji-people", labels=True)
+    generator = StyleGAN2Generator(small_run(labels=data.c_dim).generator)
+    latents = report.grid_latents(generator, data, seed=0)
+    rows = latents.c.reshape(-1, latents.columns, data.c_dim)
+    assert (rows == rows[:, :1]).all()
+    assert len(np.unique(rows[:, 0], axis=0)) == min(len(rows), data.c_dim)
+
+
+def test_grids_are_pictures_of_the_generator(small_run):
+    data = open_dataset("emoji-people", size=(16, 16))
+    generator = StyleGAN2Generator(small_run().generator)
+    latents = report.grid_latents(generator, data, seed=0)
+    grid = report.sample_grid(generator, latents)
+    assert grid.dtype == np.uint8
+    assert grid.shape == (16 * (len(latents.z) // latents.columns), 16 * latents.columns, 3)
+
+
+def test_curves_are_drawn(tmp_path):
+    losses = {"loss_G": 1.0, "loss_D": 2.0, "scores_real": 0.1, "scores_fake": -0.2}
+    ticks = [{"kimg": k, "losses": losses | ({"R1": 0.1} if k % 2 else {})} for k in range(5)]
+    report.draw_curves(ticks, tmp_path / "curves.png")
+    with Image.open(tmp_path / "curves.png") as picture:
+        assert picture.width > picture.height > 200

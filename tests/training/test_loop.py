@@ -1,0 +1,133 @@
+import itertools
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from stylegans.config import Optimizer
+from stylegans.data.pipeline import Batch
+from stylegans.errors import RunFailed
+from stylegans.training import loop, objectives
+from stylegans.training.phases import Phase, Term
+from stylegans.training.setup import start
+
+CPU = torch.device("cpu")
+
+
+def pictures(run, *, seed=0):
+    random = torch.Generator().manual_seed(seed)
+    n, c_dim = run.training.batch, run.discriminator.c_dim
+    shape = (n, run.generator.img_channels, *run.generator.resolution)
+    while True:
+        labels = torch.eye(c_dim)[torch.randint(c_dim, [n], generator=random)] if c_dim else torch.zeros(n, 0)
+        yield Batch(torch.randint(256, shape, dtype=torch.uint8, generator=random), labels)
+
+
+def trained(run, steps):
+    state, phases = start(run, device=CPU)
+    for _ in itertools.islice(loop.train(state, pictures(run), phases), steps):
+        pass
+    return state
+
+
+@pytest.mark.parametrize("generator", ["orig", "skip", "resnet"])
+@pytest.mark.parametrize("discriminator", ["orig", "skip", "resnet"])
+def test_every_wiring_trains_every_parameter(small_run, generator, discriminator):
+    run = small_run(size=(12, 20), channels=2, labels=3)
+    run = replace(
+        run,
+        generator=replace(run.generator, architecture=generator),
+        discriminator=replace(run.discriminator, architecture=discriminator),
+    )
+    before, _ = start(run, device=CPU)
+    after = trained(run, 4)
+    for name in ("generator", "discriminator", "generator_ema"):
+        old = dict(getattr(before, name).named_parameters())
+        for key, parameter in getattr(after, name).named_parameters():
+            assert not torch.equal(parameter, old[key]), f"{name}.{key}"
+    assert after.images == 16
+    assert after.path_length_mean > 0
+    assert set(after.averages.means()) >= {"loss_G", "loss_D", "R1", "path_length"}
+
+
+def test_equal_seeds_train_equal_networks(small_run):
+    one, two, other = (trained(small_run(seed=s), 3) for s in (5, 5, 6))
+    for name in ("generator", "discriminator"):
+        ours, same, differs = (list(getattr(s, name).parameters()) for s in (one, two, other))
+        assert all(torch.equal(a, b) for a, b in zip(ours, same, strict=True))
+        assert not all(torch.equal(a, b) for a, b in zip(ours, differs, strict=True))
+
+
+def test_accumulation_gives_the_gradient_of_the_whole_batch(small_run):
+    gradients = []
+    for parts in (1, 2):
+        run = small_run(batch=4, accumulate=parts)
+        run = replace(run, discriminator=replace(run.discriminator, mbstd_channels=0))  # it ties samples together
+        state, _ = start(run, device=CPU)
+
+        def real(state, sample):
+            return state.discriminator(sample.images).square().squeeze(1)
+
+        phase = Phase("discriminator", (Term("real", "discriminator", real),), 1)
+        loop.descend(state, phase, loop.to_sample(next(pictures(run)), CPU))
+        gradients.append([p.grad for p in state.discriminator.parameters()])
+    for whole, accumulated in zip(*gradients, strict=True):
+        torch.testing.assert_close(whole, accumulated, rtol=1e-4, atol=1e-7)
+
+
+def test_a_lazy_term_has_the_gradient_of_the_dense_one_in_expectation(small_run):
+    """Over 16 batches, one lazy R1 (times 16) weighs as much as sixteen dense ones on the same pictures."""
+    run = small_run(r1_gamma=3.0)
+    state, _ = start(run, device=CPU)
+    sample = loop.to_sample(next(pictures(run)), CPU)
+
+    def gradient(times, weight):
+        state.discriminator.zero_grad()
+        for _ in range(times):
+            (objectives.r1_loss(state, sample).mean() * weight).backward()
+        return [p.grad.clone() for p in state.discriminator.parameters() if p.grad is not None]
+
+    for lazy, dense in zip(gradient(1, 16), gradient(16, 1), strict=True):
+        torch.testing.assert_close(lazy, dense, rtol=1e-4, atol=1e-6)
+
+
+def test_pictures_come_to_lie_between_minus_one_and_one(small_run):
+    batch = Batch(torch.tensor([0, 255], dtype=torch.uint8).reshape(1, 1, 1, 2), torch.zeros(1, 0))
+    assert loop.to_sample(batch, CPU).images.flatten().tolist() == [-1, 1]
+
+
+def test_a_loss_that_is_not_finite_stops_the_training_by_name(small_run):
+    run = small_run()
+    state, phases = start(run, device=CPU)
+    with torch.no_grad():
+        next(iter(state.discriminator.parameters())).fill_(math.nan)
+    with pytest.raises(RunFailed, match="scores_fake"):
+        next(loop.train(state, pictures(run), phases))
+
+
+def test_bad_gradients_are_replaced_not_followed(small_run):
+    network = torch.nn.Linear(2, 1)
+    network.weight.grad = torch.tensor([[math.nan, math.inf]])
+    loop.sanitize_gradients(network)
+    assert network.weight.grad.tolist() == [[0.0, 1e5]]
+
+
+def test_terms_of_weight_or_interval_zero_are_left_out(small_run):
+    run = small_run(pl_weight=0.0, r1_interval=0)
+    assert [t.name for t in objectives.terms(run.training)] == ["loss_G", "loss_D"]
+
+
+def test_a_training_learns_a_constant_colour(small_run):
+    """The smallest sanity of all: shown nothing but grey pictures, the generator comes to make them grey."""
+    run = small_run(
+        g_optimizer=Optimizer(lr=0.01), d_optimizer=Optimizer(lr=0.01), r1_gamma=1.0, pl_weight=0.0, ema_rampup=0.2
+    )
+    state, phases = start(run, device=CPU)
+    grey = Batch(torch.full((4, 3, 16, 16), 64, dtype=torch.uint8), torch.zeros(4, 0))
+    z = torch.randn(16, 8)
+    target = 64 / 127.5 - 1
+    before = (state.generator_ema(z) - target).abs().mean()
+    for _ in itertools.islice(loop.train(state, itertools.repeat(grey), phases), 150):
+        pass
+    assert (state.generator_ema(z) - target).abs().mean() < before / 2
