@@ -55,7 +55,7 @@ def test_the_default_part_is_the_average_then_the_generator(state, tmp_path):
 
 
 def run_directory(state, tmp_path, metrics=()):
-    for name in ("000100", "000200", "000300"):
+    for name in ("000100", "000200", "000300.512", "000300"):
         save(state, tmp_path / "run" / "snapshots" / f"{name}.safetensors", "generator_ema")
     lines = [{"images": int(name) * 1000, "snapshot": name, "metrics": {"fd": value}} for name, value in metrics]
     (tmp_path / "run" / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"cut')
@@ -64,14 +64,14 @@ def run_directory(state, tmp_path, metrics=()):
 
 def test_a_run_means_its_newest_snapshot_until_a_metric_knows_better(state, tmp_path):
     run = run_directory(state, tmp_path)
-    assert models.find(run).stem == "000300"
+    assert models.find(run).stem == "000300.512"  # later than 000300
     with pytest.raises(UserError, match="no metric"):
         models.find(f"{run}@best")
     run = run_directory(state, tmp_path, metrics=[("000100", 9.0), ("000200", 3.0), ("000300", 5.0)])
     assert models.find(run).stem == models.find(f"{run}@best").stem == "000200"
-    assert models.find(f"{run}@newest").stem == "000300"
+    assert models.find(f"{run}@newest").stem == "000300.512"
     assert models.find(f"{run}@000100").stem == "000100"
-    with pytest.raises(UserError, match="000100, 000200, 000300"):
+    with pytest.raises(UserError, match=r"000100, 000200, 000300, 000300\.512"):
         models.find(f"{run}@000999")
 
 

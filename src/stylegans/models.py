@@ -10,7 +10,7 @@ from torch import nn
 from stylegans.config import Discriminator, StyleGAN2
 from stylegans.config.codec import from_dict
 from stylegans.errors import MissingFile, UserError
-from stylegans.files.model_file import ModelInfo, read_model_info
+from stylegans.files.model_file import ModelInfo, read_model_info, snapshots
 from stylegans.files.tensors import read_tensors
 from stylegans.networks.discriminator import StyleGAN2Discriminator
 from stylegans.networks.stylegan2 import StyleGAN2Generator
@@ -72,20 +72,20 @@ def find(path: str | Path) -> Path:
     folder, choice = (Path(run), which) if at and not given.exists() else (given, "")
     if not folder.exists():
         raise MissingFile(f"{path}: no such model file or run directory")
-    snapshots = sorted((folder / "snapshots").glob("*.safetensors"))
-    if not snapshots:
+    kept = snapshots(folder)
+    if not kept:
         raise UserError(f"{path}: no snapshots in this folder; is it a run directory that has trained for a while?")
     if choice == "newest":
-        return snapshots[-1]
+        return kept[-1]
     if choice in ("", "best"):
         best = best_snapshot(folder)
         if best is None and choice == "best":
             raise UserError(f"{path}: no metric was measured in this run; use {folder}@newest, or train with --metrics")
-        return best or snapshots[-1]
-    for snapshot in snapshots:
+        return best or kept[-1]
+    for snapshot in kept:
         if snapshot.stem == choice:
             return snapshot
-    raise UserError(f"{path}: no such snapshot; there are {', '.join(s.stem for s in snapshots)}")
+    raise UserError(f"{path}: no such snapshot; there are {', '.join(s.stem for s in kept)}")
 
 
 def best_snapshot(run: Path) -> Path | None:

@@ -19,7 +19,7 @@ from stylegans.config import Run
 from stylegans.config.sizes import format_size
 from stylegans.data import builtin
 from stylegans.errors import MissingFile, UserError
-from stylegans.files.model_file import FORMAT, read_model_info
+from stylegans.files.model_file import FORMAT, read_model_info, snapshots
 from stylegans.files.tensors import read_header
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _run(path: Path) -> Facts:
     folder = RunFolder(path)
     config = folder.read_config() or Run()
     ticks = read_log(folder.log)
-    snapshots = sorted(folder.snapshots.glob("*.safetensors"))
+    kept = snapshots(path)
     checkpoints = sorted(entry.name for entry in folder.checkpoints.glob("[0-9]*") if entry.is_dir())
     done = ticks[-1]["kimg"] if ticks else 0
     rows = [
@@ -148,7 +148,7 @@ def _run(path: Path) -> Facts:
         ("data", config.data.path or "not said"),
         ("pictures", f"{format_size(config.generator.resolution)}, {config.generator.img_channels} channels"),
         ("trained", f"{done:g} of {config.training.kimg:g} kimg, {len(ticks)} ticks"),
-        ("snapshots", f"{len(snapshots)}, the newest {snapshots[-1].name}" if snapshots else "none yet"),
+        ("snapshots", f"{len(kept)}, the newest {kept[-1].name}" if kept else "none yet"),
         ("checkpoints", ", ".join(checkpoints) or "none yet"),
     ]
     measured = [tick for tick in ticks if tick.get("metrics")]

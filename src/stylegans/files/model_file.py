@@ -90,3 +90,8 @@ def write_model(
     } | {f"config.{part}": json.dumps(to_dict(config)) for part, (config, _) in parts.items()}
     tensors = {f"{part}.{name}": tensor for part, (_, state) in parts.items() for name, tensor in state.items()}
     write_tensors(path, tensors, metadata=metadata)
+
+
+def snapshots(run: Path) -> list[Path]:
+    """The models kept in a run directory, oldest first ('000200' before '000200.512')."""
+    return sorted((run / "snapshots").glob("*.safetensors"), key=lambda path: path.stem)

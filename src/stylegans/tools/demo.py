@@ -129,7 +129,7 @@ def draw_progress(demo: Demo, out: Path, path: Path, *, most_rows: int = 8) -> N
     """The same latents over time, a row for each moment; the last row is of real pictures."""
     import matplotlib.figure
 
-    samples = sorted(RunFolder(out).samples.glob("[0-9]*.png"))
+    samples = sorted(RunFolder(out).samples.glob("[0-9]*.png"), key=lambda file: file.stem)
     chosen = sorted({round(i) for i in np.linspace(0, len(samples) - 1, most_rows)})
     height = demo.config.generator.resolution[0]
     rows = [(f"{float(samples[i].stem):g} kimg", read_row(samples[i], height)) for i in chosen]
