@@ -43,7 +43,7 @@ class Options:
     gamma: float | None = None
     """Weight of R1."""
     lr: float | None = None
-    """Adam's learning rate, of both players."""
+    """Adam's learning rate, of both players (the preset's value shown is the generator's)."""
     loss: Loss | None = None
     """The adversarial loss."""
     channel_base: int | None = None
@@ -144,8 +144,33 @@ def overview() -> str:
 def print_help(preset: str, prog: str) -> None:
     run = get(preset)
     fields = Fields(run.generator, run.discriminator, run.training, run.outputs)
+    shown = _Help(replace(values_of(run), data=tyro.MISSING, out=tyro.MISSING), fields)
     about = f"{describe(preset)} The same command again continues exactly where it stopped."
-    parse(_Help, ["--help"], prog=prog, default=_Help(Options(data="", out=Path()), fields), description=about)
+    parse(_Help, ["--help"], prog=prog, default=shown, description=about)
+
+
+def values_of(run: Run) -> Options:
+    """What the preset decides where a short option is left out."""
+    training, outputs = run.training, run.outputs
+    return Options(
+        data=run.data.path,
+        out=Path(),
+        kimg=training.kimg,
+        batch=training.batch,
+        seed=training.seed,
+        gamma=training.r1_gamma,
+        lr=training.g_optimizer.lr,
+        loss=training.loss,
+        channel_base=run.generator.channel_base,
+        channel_max=run.generator.channel_max,
+        mapping_layers=run.generator.mapping.num_layers,
+        device=outputs.device,
+        precision=training.precision,
+        workers=outputs.workers,
+        tick_kimg=outputs.tick_kimg,
+        snapshot_kimg=outputs.snapshot_kimg,
+        checkpoint_kimg=outputs.checkpoint_kimg,
+    )
 
 
 def resolve(preset: str, options: Options, rest: Sequence[str], *, prog: str) -> tuple[Run, "ImageDataset"]:
