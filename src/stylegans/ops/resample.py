@@ -110,21 +110,17 @@ class _Upfirdn(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(x: Tensor, f: Tensor, resampling: Resampling) -> Tensor:
-        r = resampling
+    def forward(ctx: Any, x: Tensor, f: Tensor, resampling: Resampling) -> Tensor:
+        r, size_in = resampling, (x.shape[2], x.shape[3])
         x, padding = _insert_zeros(x, r.up_x, r.up_y), (0, 0)
         if r.left == r.right >= 0 and r.top == r.bottom >= 0:
             padding = (r.top, r.left)  # the convolution pads without a copy
         else:
             x = _pad(x, r.left, r.right, r.top, r.bottom)
-        return _depthwise(x, _oriented(f, r.flip), stride=(r.down_y, r.down_x), padding=padding)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Resampling], output: Tensor) -> None:
-        x, f, resampling = inputs
+        y = _depthwise(x, _oriented(f, r.flip), stride=(r.down_y, r.down_x), padding=padding)
         ctx.save_for_backward(f)
-        size_in, size_out = (x.shape[2], x.shape[3]), (output.shape[2], output.shape[3])
-        ctx.adjoint = resampling.adjoint(extent(f), size_in, size_out)
+        ctx.adjoint = resampling.adjoint(extent(f), size_in, (y.shape[2], y.shape[3]))
+        return y
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
