@@ -80,3 +80,22 @@ def test_every_parameter_gets_a_gradient_from_loss_and_penalty(architecture):
 def test_wrong_inputs_are_named(labels, images, c, says):
     with pytest.raises(UserError, match=says):
         make(c_dim=labels)(images, c)
+
+
+@pytest.mark.parametrize("group", [None, 1, 2, 4, 5])
+@pytest.mark.parametrize("n", [1, 4, 6, 8])
+@pytest.mark.parametrize("labels", [0, 3])
+def test_two_batches_scored_together_score_as_apart(group, n, labels):
+    network = make(mbstd_group=group, c_dim=labels)
+    a, b = torch.randn(2, n, 3, 16, 16).unbind()
+    c = torch.eye(3)[torch.arange(n) % 3] if labels else torch.zeros(n, 0)
+    together = network.score_both(a, b * 3, c)
+    for found, expected in zip(together, (network(a, c), network(b * 3, c)), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_without_the_minibatch_statistic_two_batches_always_go_together():
+    network = make(mbstd_channels=0)
+    a, b = torch.randn(2, 3, 3, 16, 16).unbind()
+    for found, expected in zip(network.score_both(a, b, torch.zeros(3, 0)), (network(a), network(b)), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)

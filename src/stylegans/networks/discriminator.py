@@ -14,7 +14,7 @@ from stylegans.config.sizes import channels, levels
 from stylegans.errors import UserError
 from stylegans.networks.mapping import MappingNetwork
 from stylegans.nn.equalized import EqualizedConv2d, EqualizedLinear
-from stylegans.nn.minibatch_stddev import minibatch_stddev
+from stylegans.nn.minibatch_stddev import apart, group_size, minibatch_stddev, side_by_side
 from stylegans.ops.resample import downsample, fir_filter
 
 
@@ -128,6 +128,19 @@ class StyleGAN2Discriminator(nn.Module):
             labels = self.mapping(None, c)[:, 0]
             scores = (scores * labels).sum(dim=1, keepdim=True) / math.sqrt(labels.shape[1])
         return scores
+
+    def score_both(self, a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """The scores of two batches ``[N, C, H, W]`` with the same labels, as two calls would give them.
+
+        They go through together where the minibatch statistics can be kept apart: one pass over twice the samples
+        takes less time than two.
+        """
+        config, n = self.config, a.shape[0]
+        group = group_size(n, config.mbstd_group) if config.mbstd_channels else n
+        if config.mbstd_channels and group != group_size(2 * n, config.mbstd_group):
+            return self(a, c), self(b, c)
+        scores = self(side_by_side(a, b, group=group), side_by_side(c, c, group=group))
+        return apart(scores, group=group)
 
 
 def label_mapping(config: Discriminator, *, w_dim: int) -> MappingNetwork:

@@ -31,8 +31,7 @@ def generator_loss(state: State, sample: Sample) -> Tensor:
 def discriminator_loss(state: State, sample: Sample) -> Tensor:
     with torch.no_grad():
         images, _ = generate(state, sample)
-    fake = state.discriminator(images, sample.labels)
-    real = state.discriminator(sample.images, sample.labels)
+    fake, real = state.discriminator.score_both(images, sample.images, sample.labels)
     state.averages.add("scores_real", real)
     return adversarial.discriminator_logistic_fake(fake) + adversarial.discriminator_logistic_real(real)
 
