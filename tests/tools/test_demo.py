@@ -14,7 +14,7 @@ from stylegans.tools import demo
 def made(tmp_path_factory, small_run):
     """A demo of a second, with a network too small to learn anything."""
     out = tmp_path_factory.mktemp("demo")
-    plan = demo.prepare(torch.device("cpu"), minutes=0.01, seed=0)
+    plan = demo.prepare(torch.device("cpu"), out, minutes=0.01, seed=0)
     config = small_run(size=(32, 32), kimg=1000, batch=4)
     outputs = replace(config.outputs, tick_kimg=0.008, snapshot_kimg=0.012, device="cpu")
     config = replace(config, data=plan.config.data, outputs=outputs)
@@ -58,8 +58,11 @@ def test_a_finished_demo_does_not_train_again(made):
     assert list(demo.train(plan, out, stop=lambda: False)) == []
 
 
-def test_on_a_cpu_it_draws_people_at_32_and_measures_at_least_a_thousand():
-    plan = demo.prepare(torch.device("cpu"), minutes=5, seed=0)
+def test_on_a_cpu_it_draws_people_at_32_and_measures_at_least_a_thousand(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "images_per_second", lambda config, data: 100.0)
+    plan = demo.prepare(torch.device("cpu"), tmp_path, minutes=5, seed=0)
+    assert 25 < plan.config.training.kimg < 30
+    assert plan.config.training.anneal_to_kimg == plan.config.training.kimg
     assert plan.config.generator.resolution == (32, 32)
     assert plan.data.name == "emoji-people"
     assert demo.MEASURED >= 1000

@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
 
     tune_allocator()
     console = Console()
-    demo = tool.prepare(choose_device(options.device), minutes=options.minutes, seed=options.seed)
+    demo = tool.prepare(choose_device(options.device), options.out, minutes=options.minutes, seed=options.seed)
     with stop_requests() as stop:
         events = tool.train(demo, options.out, stop=stop)
         finished = watch(events, console=console, goal=Goal(seconds=options.minutes * 60))

@@ -76,6 +76,9 @@ def validate(run: Run) -> Run:
             raise UserError(f"{option}: {value} should be above 0")
     if not 0 <= training.style_mixing <= 1:
         raise UserError(f"--training.style-mixing: {training.style_mixing} should be between 0 and 1")
+    start, end = training.anneal_from_kimg, training.anneal_to_kimg
+    if (start is None) != (end is None) or (start is not None and end is not None and not 0 <= start < end):
+        raise UserError(f"--training.anneal-from-kimg: {start} to {end}: give both, the first smaller than the second")
     if training.batch % training.accumulate:
         raise UserError(f"--training.accumulate: {training.accumulate} does not divide the batch of {training.batch}")
     if run.generator.resolution != run.discriminator.resolution or run.generator.base != run.discriminator.base:

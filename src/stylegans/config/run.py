@@ -58,6 +58,10 @@ class Training:
     """Half-life of the generator's moving average, in thousands of pictures."""
     ema_rampup: float | None = None
     """The half-life is at most this share of the pictures seen so far; None: no ramp."""
+    anneal_from_kimg: float | None = None
+    """The learning rates fall linearly to 0 from here; None: they stay."""
+    anneal_to_kimg: float | None = None
+    """Where they reach 0."""
     accumulate: int = 1
     """A batch is processed in so many parts, to fit in memory."""
     precision: Precision = "float32"

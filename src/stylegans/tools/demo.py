@@ -3,6 +3,7 @@
 Everything lands in one run directory: the run itself, and beside it pictures to look at and ``report.json``.
 """
 
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -16,13 +17,14 @@ from PIL import Image
 from stylegans import checkpoint
 from stylegans.config import Run
 from stylegans.data.images import ImageDataset, open_dataset
+from stylegans.data.pipeline import batches
 from stylegans.files import pictures
 from stylegans.files.atomic import atomic_file, write_text
 from stylegans.metrics.suite import Measurement, RealFeatures, fd_mobilenet
 from stylegans.models import load
 from stylegans.networks.protocol import Generator
 from stylegans.presets import get
-from stylegans.runs import report
+from stylegans.runs import machine, report
 from stylegans.runs.folder import RunFolder, read_log
 from stylegans.runs.run import Event, Finished, Saved, Started, run
 from stylegans.tools.generate import generate
@@ -30,9 +32,16 @@ from stylegans.tools.layers import parse_layers
 from stylegans.tools.mix import mix_grid
 from stylegans.tools.video import write_video
 from stylegans.tools.walk import walk
+from stylegans.training.loop import train as train_steps
 from stylegans.training.setup import start
 
 DATA = "emoji-people"
+
+MARGIN = 0.95
+"""The share of the time that is planned for; a machine that slows down is stopped by the clock."""
+
+STEADY = 0.1
+"""The share of the training before the learning rates begin to fall."""
 
 MEASURED = 1000
 """Generated pictures in a Fréchet distance."""
@@ -47,17 +56,40 @@ class Demo:
     minutes: float
 
 
-def prepare(device: torch.device, *, minutes: float, seed: int) -> Demo:
-    """People at 32² on a CPU; at 64² and with more updates where a GPU is there."""
+def prepare(device: torch.device, out: Path, *, minutes: float, seed: int) -> Demo:
+    """People at 32² on a CPU; at 64² and with more updates where a GPU is there.
+
+    The length is what this machine is found to train in the time, since the learning rates must fall to 0 at its end;
+    a demo that continues keeps the length it had.
+    """
     config = get("small-64" if device.type == "cuda" else "small-32")
     data = open_dataset(DATA, size=config.generator.resolution, xflip=True)
     config = replace(
         config,
         data=replace(config.data, path=DATA, xflip=True),
-        training=replace(config.training, seed=seed, kimg=1_000_000),  # the clock ends it
+        training=replace(config.training, seed=seed),
         outputs=replace(config.outputs, device=str(device), snapshot_kimg=5, checkpoint_kimg=5, tick_kimg=0.5),
     )
-    return Demo(config=config, data=data, minutes=minutes)
+    old = RunFolder(out).read_config()
+    kimg = old.training.kimg if old else images_per_second(config, data) * minutes * 60 * MARGIN / 1000
+    training = replace(config.training, kimg=kimg, anneal_from_kimg=kimg * STEADY, anneal_to_kimg=kimg)
+    return Demo(config=replace(config, training=training), data=data, minutes=minutes)
+
+
+def images_per_second(config: Run, data: ImageDataset, *, seconds: float = 5.0) -> float:
+    """How fast this machine trains, by trying."""
+    device = machine.choose_device(config.outputs.device)
+    precision = machine.choose_precision(config.training.precision, device)
+    config = replace(config, training=replace(config.training, precision=precision))
+    state, phases = start(config, device=device)
+    batch = config.training.batch
+    steps = train_steps(state, batches(data, batch=batch, seed=0, position=0), phases)
+    for _ in itertools.islice(steps, 8):  # the first ones are slow
+        pass
+    began, before = time.monotonic(), state.images
+    while time.monotonic() - began < seconds:
+        next(steps)
+    return (state.images - before) / (time.monotonic() - began)
 
 
 class Alarm:
@@ -74,7 +106,7 @@ class Alarm:
 
 
 def train(demo: Demo, out: Path, *, stop: Callable[[], bool]) -> Iterator[Event]:
-    """Train until the minutes are over, those of earlier calls included. Does nothing once a report is there."""
+    """Train to the planned length, or until the minutes of all calls are over; nothing once a report is there."""
     if (out / REPORT).exists():
         return
     alarm = Alarm()

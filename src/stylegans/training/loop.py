@@ -9,6 +9,7 @@ from stylegans.data.pipeline import Batch
 from stylegans.errors import RunFailed
 from stylegans.training import ema
 from stylegans.training.phases import Phase
+from stylegans.training.schedule import learning_rate_factor
 from stylegans.training.state import Sample, State
 
 CHECK_EVERY = 16
@@ -44,6 +45,8 @@ def descend(state: State, phase: Phase, sample: Sample) -> None:
     )
     player.requires_grad_(True)
     rival.requires_grad_(False)
+    for group in optimizer.param_groups:
+        group["lr"] = group["initial_lr"] * learning_rate_factor(training, state.images)
     optimizer.zero_grad(set_to_none=True)
     parts = split(sample, training.accumulate)
     for part in parts:

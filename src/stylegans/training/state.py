@@ -79,7 +79,7 @@ def build(config: Run, *, device: torch.device, g_adam: Optimizer, d_adam: Optim
 
 def adam(network: nn.Module, config: Optimizer) -> torch.optim.Adam:
     return torch.optim.Adam(
-        network.parameters(),
+        [{"params": list(network.parameters()), "initial_lr": config.lr}],  # what a schedule scales
         lr=config.lr,
         betas=(float(config.beta1), float(config.beta2)),  # PyTorch 2.13 refuses an integer 0
         eps=config.eps,
