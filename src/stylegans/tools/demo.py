@@ -37,10 +37,10 @@ from stylegans.training.setup import start
 
 DATA = "emoji-people"
 
-MARGIN = 0.95
+MARGIN = 0.97
 """The share of the time that is planned for; a machine that slows down is stopped by the clock."""
 
-STEADY = 0.1
+STEADY = 0.4
 """The share of the training before the learning rates begin to fall."""
 
 MEASURED = 1000
