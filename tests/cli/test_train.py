@@ -145,7 +145,7 @@ def test_workers_change_nothing(undisturbed: Path, tmp_path: Path) -> None:
 def test_changed_options_are_refused_with_old_and_new(undisturbed: Path) -> None:
     done = run(undisturbed, "--gamma", "77", "--seed", "3")
     assert done.returncode == 2
-    assert "r1_gamma was 2, is 77" in done.stderr
+    assert "r1_gamma was 1.0, is 77.0" in done.stderr
     assert "seed was 0, is 3" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
