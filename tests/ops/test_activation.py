@@ -24,10 +24,10 @@ def test_default_gains_are_the_published_ones(golden):
     assert {name: kind.gain for name, kind in ACTIVATIONS.items()} == published
 
 
-@pytest.mark.parametrize("act", ["relu", "swish"])
+@pytest.mark.parametrize("act", ["relu", "lrelu"])
 def test_rectifiers_keep_the_second_moment(act):
     y = bias_act(torch.randn(100_000), torch.zeros(1), act=act, dim=0)
-    assert y.square().mean().item() == pytest.approx(1, rel=0.3)
+    assert y.square().mean().item() == pytest.approx(1, rel=0.05)
     assert ACTIVATIONS[act].gain == math.sqrt(2)
 
 

@@ -83,8 +83,8 @@ def test_a_constant_picture_stays_constant_away_from_the_border(taps, factor):
     large, small = upsample(x, f, up=factor), downsample(x, f, down=factor)
     assert large.shape[2:] == (12 * factor, 12 * factor)
     assert small.shape[2:] == (12 // factor, 12 // factor)
-    if factor == 2:  # a filter must match its factor to leave no ripple
-        torch.testing.assert_close(large[:, :, 4:-4, 4:-4], torch.ones(1, 1, 16, 16)) if taps != (1, 2, 5, 3) else None
+    if factor == 2 and taps != (1, 2, 5, 3):  # a filter must match its factor to leave no ripple
+        torch.testing.assert_close(large[:, :, 4:-4, 4:-4], torch.ones(1, 1, 16, 16))
     torch.testing.assert_close(small[:, :, 1:-1, 1:-1], torch.ones_like(small[:, :, 1:-1, 1:-1]))
 
 

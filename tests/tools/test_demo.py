@@ -59,10 +59,11 @@ def test_a_finished_demo_does_not_train_again(made):
 
 
 def test_on_a_cpu_it_draws_people_at_32_and_measures_at_least_a_thousand(tmp_path, monkeypatch):
-    monkeypatch.setattr(demo, "images_per_second", lambda config, data: 100.0)
+    monkeypatch.setattr(demo, "images_per_second", lambda config, data, device: 100.0)
     plan = demo.prepare(torch.device("cpu"), tmp_path, minutes=5, seed=0)
     assert 25 < plan.config.training.kimg < 30
     assert plan.config.training.anneal_to_kimg == plan.config.training.kimg
     assert plan.config.generator.resolution == (32, 32)
+    assert plan.config.generator.base == plan.config.discriminator.base == demo.BASE
     assert plan.data.name == "emoji-people"
     assert demo.MEASURED >= 1000

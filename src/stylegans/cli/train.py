@@ -144,17 +144,16 @@ def overview() -> str:
 def print_help(preset: str, prog: str) -> None:
     run = get(preset)
     fields = Fields(run.generator, run.discriminator, run.training, run.outputs)
-    shown = _Help(replace(values_of(run), data=tyro.MISSING, out=tyro.MISSING), fields)
     about = f"{describe(preset)} The same command again continues exactly where it stopped."
-    parse(_Help, ["--help"], prog=prog, default=shown, description=about)
+    parse(_Help, ["--help"], prog=prog, default=_Help(values_of(run), fields), description=about)
 
 
 def values_of(run: Run) -> Options:
-    """What the preset decides where a short option is left out."""
+    """What the preset decides where a short option is left out; data and out it leaves to the user."""
     training, outputs = run.training, run.outputs
     return Options(
-        data=run.data.path,
-        out=Path(),
+        data=tyro.MISSING,
+        out=tyro.MISSING,
         kimg=training.kimg,
         batch=training.batch,
         seed=training.seed,

@@ -8,12 +8,7 @@ from stylegans.errors import UserError
 
 
 def with_size(run: Run, size: Size, *, option: str = "--size") -> Run:
-    """Both networks at ``size`` (height, width), from the base grid that suits it.
-
-    A run already of that size keeps its own base grid.
-    """
-    if size == run.generator.resolution == run.discriminator.resolution:
-        return run
+    """Both networks at ``size`` (height, width), from the base grid that suits it."""
     base = base_grid(size, option=option)
     return replace(
         run,

@@ -12,13 +12,12 @@ def small_32() -> Run:
         generator=StyleGAN2(
             mapping=Mapping(z_dim=64, w_dim=64, num_layers=2),
             resolution=(32, 32),
-            base=(8, 8),  # a level less than from 4×4: on a CPU the number of operations decides
-            architecture="orig",  # the fastest wiring, likewise
+            architecture="orig",  # the fastest wiring: on a CPU the number of operations decides
             channel_base=1024,
             channel_max=128,
             use_noise=False,  # noise inputs speckle the picture early in a training
         ),
-        discriminator=Discriminator(resolution=(32, 32), base=(8, 8), channel_base=1024, channel_max=128),
+        discriminator=Discriminator(resolution=(32, 32), channel_base=1024, channel_max=128),
         training=Training(
             batch=8,  # in a short training the number of updates decides
             kimg=500,
@@ -54,8 +53,8 @@ def tiny() -> Run:
     return replace(
         run,
         preset="tiny",
-        generator=replace(run.generator, base=(4, 4), architecture="skip", channel_max=64, use_noise=True),
-        discriminator=replace(run.discriminator, base=(4, 4), channel_max=64),
+        generator=replace(run.generator, architecture="skip", channel_max=64, use_noise=True),
+        discriminator=replace(run.discriminator, channel_max=64),
         training=replace(run.training, kimg=20, pl_weight=2, style_mixing=0.9, precision="float32", r1_interval=16),
         outputs=Outputs(tick_kimg=0.2, snapshot_kimg=5, checkpoint_kimg=5),
     )

@@ -37,6 +37,9 @@ from stylegans.training.setup import start
 
 DATA = "emoji-people"
 
+BASE = (8, 8)
+"""The grid the demo starts from: a level less than from 4×4 makes more updates in the time."""
+
 MARGIN = 0.97
 """The share of the time that is planned for; a machine that slows down is stopped by the clock."""
 
@@ -63,6 +66,11 @@ def prepare(device: torch.device, out: Path, *, minutes: float, seed: int) -> De
     a demo that continues keeps the length it had.
     """
     config = get("small-64" if device.type == "cuda" else "small-32")
+    config = replace(
+        config,
+        generator=replace(config.generator, base=BASE),
+        discriminator=replace(config.discriminator, base=BASE),
+    )
     data = open_dataset(DATA, size=config.generator.resolution, xflip=True)
     config = replace(
         config,
@@ -71,14 +79,13 @@ def prepare(device: torch.device, out: Path, *, minutes: float, seed: int) -> De
         outputs=replace(config.outputs, device=str(device), snapshot_kimg=5, checkpoint_kimg=5, tick_kimg=0.5),
     )
     old = RunFolder(out).read_config()
-    kimg = old.training.kimg if old else images_per_second(config, data) * minutes * 60 * MARGIN / 1000
+    kimg = old.training.kimg if old else images_per_second(config, data, device) * minutes * 60 * MARGIN / 1000
     training = replace(config.training, kimg=kimg, anneal_from_kimg=kimg * STEADY, anneal_to_kimg=kimg)
     return Demo(config=replace(config, training=training), data=data, minutes=minutes)
 
 
-def images_per_second(config: Run, data: ImageDataset, *, seconds: float = 5.0) -> float:
+def images_per_second(config: Run, data: ImageDataset, device: torch.device, *, seconds: float = 5.0) -> float:
     """How fast this machine trains, by trying."""
-    device = machine.choose_device(config.outputs.device)
     precision = machine.choose_precision(config.training.precision, device)
     config = replace(config, training=replace(config.training, precision=precision))
     state, phases = start(config, device=device)
