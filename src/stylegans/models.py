@@ -7,20 +7,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from stylegans.config import Discriminator, StyleGAN2
-from stylegans.config.codec import from_dict
+from stylegans.config.codec import FAMILY, from_dict
 from stylegans.errors import MissingFile, UserError
 from stylegans.files.model_file import ModelInfo, read_model_info, snapshots
 from stylegans.files.tensors import read_tensors
-from stylegans.networks.discriminator import StyleGAN2Discriminator
-from stylegans.networks.stylegan2 import StyleGAN2Generator
-
-Table = dict[str, tuple[type[Any], type[nn.Module]]]
-
-GENERATORS: Table = {"stylegan2": (StyleGAN2, StyleGAN2Generator)}
-DISCRIMINATORS: Table = {"stylegan2": (Discriminator, StyleGAN2Discriminator)}
-"""Family → (type of the config, network)."""
-
+from stylegans.networks.families import DISCRIMINATORS, GENERATORS
 
 def load(path: str | Path, part: str | None = None, *, device: str | torch.device = "cpu") -> Any:
     """Rebuild a network with its weights, ready to use: in evaluation mode, without gradients for its parameters.
@@ -39,13 +30,14 @@ def load(path: str | Path, part: str | None = None, *, device: str | torch.devic
     part = part or default_part(info, path)
     if part not in info.parts:
         raise UserError(f"{path}: has no part '{part}'; it holds {', '.join(info.parts)}")
-    table: Table = DISCRIMINATORS if part == "discriminator" else GENERATORS
-    if info.family not in table:
-        raise UserError(f"{path}: family '{info.family}' is unknown to this version; upgrade stylegans")
-    config_type, network_type = table[info.family]
-    config = from_dict(config_type, info.configs[part], where=f"{path}: config of {part}")
+    networks: dict[type[Any], type[nn.Module]] = {**(DISCRIMINATORS if part == "discriminator" else GENERATORS)}
+    families = {config_type.family: config_type for config_type in networks}
+    family = info.configs[part].get(FAMILY, info.family)
+    if family not in families:
+        raise UserError(f"{path}: family '{family}' is unknown to this version; upgrade stylegans")
+    config = from_dict(families[family], info.configs[part], where=f"{path}: config of {part}")
     with torch.random.fork_rng(devices=[]):  # building draws random weights; the caller's numbers stay untouched
-        network = network_type(config)
+        network = networks[type(config)](config)
     network.load_state_dict(read_tensors(file, prefix=f"{part}."))
     network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.eval().requires_grad_(False)

@@ -10,11 +10,15 @@ from stylegans.errors import UserError
 
 C = TypeVar("C")
 
+FAMILY = "family"
+"""The key that says which of the networks a config is of."""
+
 
 def to_dict(config: Any) -> Any:
-    """A config as plain dictionaries, lists, strings and numbers."""
+    """A config as plain dictionaries, lists, strings and numbers. A network's says its family."""
     if dataclasses.is_dataclass(config):
-        return {f.name: to_dict(getattr(config, f.name)) for f in dataclasses.fields(config)}
+        family = {FAMILY: config.family} if hasattr(config, FAMILY) else {}
+        return family | {f.name: to_dict(getattr(config, f.name)) for f in dataclasses.fields(config)}
     if isinstance(config, tuple):
         return [to_dict(item) for item in config]
     return config
@@ -59,8 +63,8 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         options = typing.get_args(kind)
         if value is None and type(None) in options:
             return None
-        (option,) = [o for o in options if o is not type(None)]
-        return _read(option, value, where)
+        kinds = [option for option in options if option is not type(None)]
+        return _read(kinds[0] if len(kinds) == 1 else _of_family(kinds, value, where), value, where)
     if origin is Literal:
         if value in typing.get_args(kind):
             return value
@@ -74,9 +78,22 @@ def _read(kind: Any, value: Any, where: str) -> Any:
     raise UserError(f"{where}: {value!r} is not of type {kind.__name__}")
 
 
+def _of_family(kinds: list[Any], value: Any, where: str) -> Any:
+    """The one of several network configs that ``value`` is of."""
+    families = {kind.family: kind for kind in kinds}
+    family = value.get(FAMILY) if isinstance(value, dict) else None
+    if family not in families:
+        raise UserError(f"{where}.{FAMILY}: {family!r} is none of {', '.join(map(repr, families))}")
+    return families[family]
+
+
 def _read_dataclass(kind: Any, value: Any, where: str) -> Any:
     if not isinstance(value, dict):
         raise UserError(f"{where}: expected the fields of {kind.__name__}, found {value!r}")
+    if hasattr(kind, FAMILY):
+        value = dict(value)
+        if value.pop(FAMILY, kind.family) != kind.family:
+            raise UserError(f"{where}: not the config of a {kind.family} network")
     hints = typing.get_type_hints(kind)
     unknown = sorted(set(value) - {f.name for f in dataclasses.fields(kind)})
     if unknown:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from stylegans.config.networks import Discriminator, StyleGAN2
+from stylegans.config.networks import Discriminator, DiscriminatorConfig, GeneratorConfig, StyleGAN2
 
 Precision = Literal["float32", "bfloat16", "auto"]
-Loss = Literal["non-saturating"]
+Loss = Literal["non-saturating", "saturating", "wgan", "wgan-gp", "hinge", "least-squares", "relativistic"]
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,29 @@ class Data:
 
 @dataclass(frozen=True)
 class Optimizer:
-    """Adam."""
+    """Adam, RMSprop or gradient descent with momentum."""
 
+    kind: Literal["adam", "rmsprop", "sgd"] = "adam"
     lr: float = 0.002
     beta1: float = 0.0
+    """Decay of the first moment (Adam), or the momentum (gradient descent)."""
     beta2: float = 0.99
+    """Decay of the second moment (Adam, RMSprop)."""
     eps: float = 1e-8
+
+
+@dataclass(frozen=True)
+class Growth:
+    """The schedule of progressive growing: each stage is held, then the next fades in."""
+
+    start: int = 8
+    """Resolution of the first stage."""
+    stable_kimg: float = 600
+    fade_kimg: float = 600
+    batch: tuple[tuple[int, int], ...] = ()
+    """(resolution, batch) of stages whose batch is not the training's."""
+    lr: tuple[tuple[int, float], ...] = ()
+    """(resolution, learning rate) of stages whose rate is not the optimizers'."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +61,18 @@ class Training:
     loss: Loss = "non-saturating"
     g_optimizer: Optimizer = field(default_factory=Optimizer)
     d_optimizer: Optimizer = field(default_factory=Optimizer)
+    d_steps: int = 1
+    """The discriminator moves on every batch, the generator on every so many."""
     r1_gamma: float = 10.0
     r1_interval: int = 16
-    """R1 is computed on every so many batches (lazy regularisation); 0: never."""
+    """R1 and R2 are computed on every so many batches (lazy regularisation); 1: with the loss; 0: never."""
+    r2_gamma: float = 0.0
+    gp_weight: float = 0.0
+    """WGAN-GP's gradient penalty, on every batch."""
+    drift: float = 0.0
+    """Weight of D(x)² on real pictures, which keeps a critic's scores near 0 (Progressive GAN)."""
+    weight_clip: float | None = None
+    """The critic's weights are clamped to ± this after each of its steps (WGAN)."""
     pl_weight: float = 2.0
     pl_interval: int = 4
     """Path length regularisation on every so many batches; 0: never."""
@@ -58,6 +84,8 @@ class Training:
     """Half-life of the generator's moving average, in thousands of pictures."""
     ema_rampup: float | None = None
     """The half-life is at most this share of the pictures seen so far; None: no ramp."""
+    growth: Growth | None = None
+    """Progressive growing; None: the whole networks from the start."""
     anneal_from_kimg: float | None = None
     """The learning rates fall linearly to 0 from here; None: they stay."""
     anneal_to_kimg: float | None = None
@@ -87,8 +115,8 @@ class Run:
     preset: str = "stylegan2"
     start_from: str = ""
     """A model whose weights the networks start from; empty: random weights."""
-    generator: StyleGAN2 = field(default_factory=StyleGAN2)
-    discriminator: Discriminator = field(default_factory=Discriminator)
+    generator: GeneratorConfig = field(default_factory=StyleGAN2)
+    discriminator: DiscriminatorConfig = field(default_factory=Discriminator)
     data: Data = field(default_factory=Data)
     training: Training = field(default_factory=Training)
     outputs: Outputs = field(default_factory=Outputs)

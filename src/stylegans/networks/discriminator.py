@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from stylegans.config import Discriminator, Mapping
 from stylegans.config.sizes import channels, levels
-from stylegans.errors import UserError
+from stylegans.networks.base import DiscriminatorNetwork
 from stylegans.networks.mapping import MappingNetwork
 from stylegans.nn.equalized import EqualizedConv2d, EqualizedLinear
-from stylegans.nn.minibatch_stddev import apart, group_size, minibatch_stddev, side_by_side
+from stylegans.nn.minibatch_stddev import group_size, minibatch_stddev
 from stylegans.ops.resample import downsample, fir_filter
 
 
@@ -80,15 +80,14 @@ def read_picture(x: Tensor | None, image: Tensor, from_rgb: EqualizedConv2d | No
     return read if x is None else x.to(dtype) + read
 
 
-class StyleGAN2Discriminator(nn.Module):
+class StyleGAN2Discriminator(DiscriminatorNetwork):
     """images ``[N, C, H, W]``, labels ``[N, c_dim]`` → scores ``[N, 1]``; larger is more real."""
 
+    config: Discriminator
     f: Tensor
 
     def __init__(self, config: Discriminator) -> None:
-        super().__init__()
-        self.config = config
-        self.c_dim, self.img_channels, self.img_resolution = config.c_dim, config.img_channels, config.resolution
+        super().__init__(config, c_dim=config.c_dim)
         count = levels(config.base, config.resolution)
         widths = [
             channels(config.base, level, channel_base=config.channel_base, channel_max=config.channel_max)
@@ -109,15 +108,7 @@ class StyleGAN2Discriminator(nn.Module):
         self.register_buffer("f", fir_filter(config.resample_filter), persistent=False)
 
     def forward(self, images: Tensor, c: Tensor | None = None) -> Tensor:
-        """
-        Raises:
-            UserError: the pictures or labels have another shape.
-        """
-        expected = (self.img_channels, *self.img_resolution)
-        if tuple(images.shape[1:]) != expected:
-            raise UserError(f"images: expected [N, {', '.join(map(str, expected))}], found {list(images.shape)}")
-        if self.mapping is None and c is not None and c.shape[1] != 0:
-            raise UserError(f"c: this model takes no labels, found {list(c.shape)}")
+        self.check(images, c)
         x: Tensor | None = None
         for block in self.blocks:
             x = block(x, images)
@@ -129,18 +120,8 @@ class StyleGAN2Discriminator(nn.Module):
             scores = (scores * labels).sum(dim=1, keepdim=True) / math.sqrt(labels.shape[1])
         return scores
 
-    def score_both(self, a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        """The scores of two batches ``[N, C, H, W]`` with the same labels, as two calls would give them.
-
-        They go through together where the minibatch statistics can be kept apart: one pass over twice the samples
-        takes less time than two.
-        """
-        config, n = self.config, a.shape[0]
-        group = group_size(n, config.mbstd_group) if config.mbstd_channels else n
-        if config.mbstd_channels and group != group_size(2 * n, config.mbstd_group):
-            return self(a, c), self(b, c)
-        scores = self(side_by_side(a, b, group=group), side_by_side(c, c, group=group))
-        return apart(scores, group=group)
+    def group(self, n: int) -> int:
+        return group_size(n, self.config.mbstd_group) if self.config.mbstd_channels else 1
 
 
 def label_mapping(config: Discriminator, *, w_dim: int) -> MappingNetwork:

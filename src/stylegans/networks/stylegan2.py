@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from stylegans.config import StyleGAN2
 from stylegans.config.sizes import Size, channels, levels
-from stylegans.errors import UserError
+from stylegans.networks.base import GeneratorNetwork, Synthesis
 from stylegans.networks.mapping import MappingNetwork
 from stylegans.networks.protocol import Noise
 from stylegans.nn.equalized import EqualizedConv2d
@@ -65,7 +65,7 @@ class SynthesisBlock(nn.Module):
         return self.skip(x, gain=half) + self.conv1(y, ws[:, 1], noise=noise, generator=generator, gain=half)
 
 
-class SynthesisNetwork(nn.Module):
+class SynthesisNetwork(Synthesis):
     """ws ``[N, num_ws, w_dim]`` → images ``[N, C, H, W]``."""
 
     f: Tensor
@@ -94,15 +94,7 @@ class SynthesisNetwork(nn.Module):
         self.register_buffer("f", fir_filter(config.resample_filter), persistent=False)
 
     def forward(self, ws: Tensor, *, noise: Noise = "const", generator: torch.Generator | None = None) -> Tensor:
-        """``noise``: 'const', 'random' (drawn from ``generator``) or 'none'.
-
-        Raises:
-            UserError: ws has another shape, or ``noise`` is asked of a network without noise inputs.
-        """
-        if ws.ndim != 3 or ws.shape[1] != self.num_ws:
-            raise UserError(f"ws: expected [N, {self.num_ws}, w_dim], found {list(ws.shape)}")
-        if noise != "const" and not self.has_noise:
-            raise UserError(f"noise: this model has no noise inputs, so only 'const' is meaningful, not '{noise}'")
+        self.check(ws, noise)
         x = self.input(ws.shape[0])
         image: Tensor | None = None
         first = 0
@@ -118,27 +110,11 @@ class SynthesisNetwork(nn.Module):
         return image
 
 
-class StyleGAN2Generator(nn.Module):
+class StyleGAN2Generator(GeneratorNetwork):
     """z ``[N, z_dim]``, labels ``[N, c_dim]`` → images ``[N, C, H, W]``, about [-1, 1]."""
 
     def __init__(self, config: StyleGAN2) -> None:
-        super().__init__()
-        self.config = config
-        self.z_dim, self.c_dim, self.w_dim = config.mapping.z_dim, config.mapping.c_dim, config.mapping.w_dim
-        self.img_channels, self.img_resolution = config.img_channels, config.resolution
-        self.synthesis = SynthesisNetwork(config)
-        self.num_ws, self.has_noise = self.synthesis.num_ws, self.synthesis.has_noise
-        self.mapping = MappingNetwork(config.mapping, num_ws=self.num_ws)
-
-    def forward(
-        self,
-        z: Tensor,
-        c: Tensor | None = None,
-        *,
-        truncation: float = 1.0,
-        truncation_layers: int | None = None,
-        noise: Noise = "const",
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        ws = self.mapping(z, c, truncation=truncation, truncation_layers=truncation_layers)
-        return self.synthesis(ws, noise=noise, generator=generator)
+        synthesis = SynthesisNetwork(config)
+        super().__init__(
+            config, synthesis=synthesis, mapping=MappingNetwork(config.mapping, num_ws=synthesis.num_ws)
+        )
