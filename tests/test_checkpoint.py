@@ -56,6 +56,7 @@ def test_no_pickle_is_written(small_run, tmp_path):
 
 def test_names_count_thousands_of_pictures(small_run):
     state = trained(small_run(), 0)
+    state.batch = 4
     names = {0: "000000", 4: "000000.004", 1000: "000001", 1003: "000001", 1004: "000001.004", 200_002: "000200"}
     for images, name in names.items():
         state.images = images

@@ -1,19 +1,27 @@
 import pytest
 import torch
 
+from stylegans.config import Run
 from stylegans.config.adjust import validate, with_size
 from stylegans.config.codec import from_json, to_json
-from stylegans.config.run import Run
 from stylegans.errors import UserError
-from stylegans.networks.discriminator import StyleGAN2Discriminator
-from stylegans.networks.stylegan2 import StyleGAN2Generator
+from stylegans.networks.families import build_discriminator, build_generator
 from stylegans.presets import PRESETS, describe, get
 
 
 def parameters(run):
     with torch.device("meta"):
-        networks = StyleGAN2Generator(run.generator), StyleGAN2Discriminator(run.discriminator)
-    return [sum(p.numel() for p in network.parameters()) for network in networks]
+        networks = build_generator(run.generator), build_discriminator(run.discriminator)
+    return tuple(sum(p.numel() for p in network.parameters()) for network in networks)
+
+
+SIZES = {}
+"""Trainable parameters of the generator and the discriminator at the preset's own size."""
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_has_the_number_of_parameters_of_its_paper(name):
+    assert parameters(get(name)) == SIZES[name]
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -22,7 +30,12 @@ def test_every_preset_is_valid_complete_and_described(name):
     assert validate(run) == run
     assert from_json(Run, to_json(run)) == run
     assert describe(name).endswith(".")
-    assert len(describe(name)) < 110
+    assert len(describe(name)) < 130
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_but_a_second_name_calls_itself_by_its_name(name):
+    assert get(name).preset == {"stylegan": "stylegan-f", "stylegan2": "stylegan2-f"}.get(name, name)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -31,15 +44,70 @@ def test_every_preset_fits_any_good_size(name, size):
     assert all(count > 0 for count in parameters(with_size(get(name), size)))
 
 
-def test_stylegan2_is_config_f_with_the_published_sizes_and_settings():
+# --- the tables -----------------------------------------------------------------------------------------------------
+
+
+def test_stylegan2_is_config_f_with_the_published_settings():
     run = get("stylegan2")
     assert run == get("stylegan2-f")
-    assert parameters(run) == [30_370_060, 29_012_513]
     training = run.training
-    assert (training.batch, training.r1_gamma, training.r1_interval) == (32, 10, 16)
+    assert (training.batch, training.r1_gamma, training.r1_interval, training.growth) == (32, 10, 16, None)
     assert (training.pl_weight, training.pl_interval, training.pl_batch_shrink, training.pl_decay) == (2, 4, 2, 0.01)
     assert (training.style_mixing, training.ema_kimg, training.ema_rampup, training.kimg) == (0.9, 10, None, 25000)
     assert (training.g_optimizer.lr, training.g_optimizer.beta1, training.g_optimizer.beta2) == (0.002, 0, 0.99)
+
+
+def test_stylegan2s_rows_change_what_the_paper_says():
+    a, b, c, d, e = (get(f"stylegan2-{row}") for row in "abcde")
+    assert (a.generator.family, a.discriminator.family) == ("stylegan", "growing")
+    assert (b.generator.architecture, b.discriminator.architecture) == ("grow", "grow")
+    assert a.training == b.training
+    assert [row.training.r1_interval for row in (a, b, c)] == [1, 1, 16]
+    assert [row.training.pl_weight for row in (a, b, c, d)] == [0, 0, 0, 2]
+    assert (e.generator.architecture, e.discriminator.architecture) == ("skip", "resnet")
+    assert (e.training.growth, e.training.r1_gamma) == (None, 100)
+    assert (e.generator.channel_base, get("stylegan2-f").generator.channel_base) == (16384, 32768)
+
+
+def test_stylegans_rows_change_what_the_paper_says():
+    a, b, c, d, e, f = (get(f"stylegan-{row}") for row in "abcdef")
+    assert (a.generator, a.discriminator, a.training) == (
+        get("progan").generator,
+        get("progan").discriminator,
+        get("progan").training,
+    )
+    assert (a.training.loss, b.training.loss, b.training.r1_gamma) == ("wgan-gp", "non-saturating", 10)
+    assert (a.discriminator.blur_filter, b.discriminator.blur_filter) == (None, (1, 2, 1))
+    assert [row.generator.use_styles for row in (b, c)] == [False, True]
+    assert [row.generator.const_input for row in (c, d)] == [False, True]
+    assert [row.generator.use_noise for row in (d, e)] == [False, True]
+    assert [row.training.style_mixing for row in (e, f)] == [0, 0.9]
+    assert e.generator == f.generator == get("stylegan").generator
+
+
+@pytest.mark.parametrize(
+    ("row", "same"),
+    [
+        ("stylegan-mixing-0", "stylegan-e"),
+        ("stylegan-mixing-90", "stylegan-f"),
+        ("stylegan-traditional-0", "stylegan-b"),
+        ("stylegan-depth-8", "stylegan-f"),
+        ("stylegan2-e-gskip-dresnet", "stylegan2-e"),
+    ],
+)
+def test_rows_that_stand_in_two_tables_are_one(row, same):
+    ours, theirs = get(row), get(same)
+    assert (ours.generator, ours.discriminator, ours.training) == (
+        theirs.generator,
+        theirs.discriminator,
+        theirs.training,
+    )
+
+
+def test_wgans_critic_takes_five_clipped_steps():
+    training = get("wgan").training
+    assert (training.d_steps, training.weight_clip, training.d_optimizer.kind) == (5, 0.01, "rmsprop")
+    assert training.d_optimizer.lr == 0.00005
 
 
 def test_tiny_has_a_few_hundred_thousand_parameters():

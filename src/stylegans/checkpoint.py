@@ -22,7 +22,6 @@ from stylegans.training.state import State
 TENSORS, FACTS = "state.safetensors", "state.json"
 NETWORKS = ("generator", "discriminator", "generator_ema")
 OPTIMIZERS = {"g_optimizer": "generator", "d_optimizer": "discriminator"}
-MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ def name_of(state: State) -> str:
     The batch that reaches a thousand bears its number alone; one in between adds the pictures since: '000200.512'.
     """
     kimg, rest = divmod(state.images, 1000)
-    return f"{kimg:06d}" if rest < state.config.training.batch else f"{kimg:06d}.{rest:03d}"
+    return f"{kimg:06d}" if rest < max(state.batch, 1) else f"{kimg:06d}.{rest:03d}"
 
 
 def save(folder: Path, state: State, *, seconds: float) -> Path:
@@ -134,21 +133,23 @@ def state_tensors(state: State) -> Iterator[tuple[str, Tensor]]:
     for name, network in OPTIMIZERS.items():
         moments = getattr(state, name).state
         for key, parameter in getattr(state, network).named_parameters():
-            for moment in MOMENTS:
-                if parameter in moments:
-                    yield f"{name}.{key}.{moment}", moments[parameter][moment]
+            for moment, tensor in sorted(moments.get(parameter, {}).items()):
+                if tensor is not None:  # gradient descent without momentum
+                    yield f"{name}.{key}.{moment}", tensor
     yield "path_length_mean", state.path_length_mean
     yield "random", state.random.get_state()
 
 
 def _load_optimizer(optimizer: torch.optim.Optimizer, network: nn.Module, tensors: dict[str, Tensor]) -> None:
     optimizer.state.clear()
-    for key, parameter in network.named_parameters():
-        if f"{key}.step" in tensors:
-            step, *averages = (tensors[f"{key}.{moment}"] for moment in MOMENTS)
-            moments = [torch.empty_like(parameter).copy_(tensor) for tensor in averages]  # in the parameter's layout
-            step = step.to(parameter.device)
-            optimizer.state[parameter] = dict(zip(MOMENTS, (step, *moments), strict=True))
+    parameters = dict(network.named_parameters())
+    for name, tensor in tensors.items():
+        key, _, moment = name.rpartition(".")
+        parameter = parameters[key]
+        tensor = tensor.to(parameter.device)
+        if tensor.shape == parameter.shape:
+            tensor = torch.empty_like(parameter).copy_(tensor)  # in the parameter's layout
+        optimizer.state[parameter][moment] = tensor
 
 
 def _below(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ from stylegans.files.model_file import ModelInfo, read_model_info, snapshots
 from stylegans.files.tensors import read_tensors
 from stylegans.networks.families import DISCRIMINATORS, GENERATORS
 
+
 def load(path: str | Path, part: str | None = None, *, device: str | torch.device = "cpu") -> Any:
     """Rebuild a network with its weights, ready to use: in evaluation mode, without gradients for its parameters.
 

@@ -2,8 +2,21 @@ from dataclasses import replace
 
 import pytest
 
-from stylegans.config.adjust import validate, with_channels, with_labels, with_size
+from stylegans.config import Growth
+from stylegans.config.adjust import (
+    validate,
+    with_batch,
+    with_channels,
+    with_growth,
+    with_labels,
+    with_loss,
+    with_lr,
+    with_mapping_layers,
+    with_size,
+    with_width,
+)
 from stylegans.errors import UserError
+from stylegans.presets import PRESETS, get
 
 
 def test_both_networks_follow_the_pictures(small_run):
@@ -28,3 +41,78 @@ def test_networks_of_different_sizes_are_refused(small_run):
     other = with_size(run, (32, 32))
     with pytest.raises(UserError, match="resolution"):
         validate(replace(run, discriminator=other.discriminator))
+
+
+def test_a_network_that_is_no_pyramid_has_no_base_grid():
+    run = with_size(get("gan"), (17, 23))
+    assert run.generator.resolution == run.discriminator.resolution == (17, 23)
+
+
+@pytest.mark.parametrize("name", ["progan", "stylegan", "stylegan2", "stylegan2-b", "stylegan2-a"])
+def test_the_style_based_and_their_baseline_take_labels(name):
+    run = with_labels(get(name), 5)
+    c_dim = run.generator.c_dim if name == "progan" else run.generator.mapping.c_dim
+    assert c_dim == run.discriminator.c_dim == 5
+
+
+@pytest.mark.parametrize("name", ["gan", "dcgan", "wgan", "wgan-gp", "sngan"])
+def test_the_ancestors_refuse_labels_and_mapping_layers(name):
+    assert with_labels(get(name), 0) == get(name)
+    with pytest.raises(UserError, match="--labels"):
+        with_labels(get(name), 5)
+    with pytest.raises(UserError, match="--mapping-layers"):
+        with_mapping_layers(get(name), 4)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_can_be_made_narrow(name):
+    run = with_width(get(name), channel_base=512, channel_max=32)
+    assert run.generator.channel_base == run.discriminator.channel_base == 512
+    assert run.generator.channel_max == run.discriminator.channel_max == 32
+
+
+def test_a_batch_or_rate_that_is_asked_for_holds_at_every_stage():
+    run = with_lr(with_batch(get("stylegan"), 8), 0.01)
+    assert run.training.batch == 8
+    assert run.training.growth.batch == run.training.growth.lr == ()
+    assert run.training.g_optimizer.lr == run.training.d_optimizer.lr == 0.01
+
+
+def test_growth_is_shortened_where_there_is_some():
+    growth = with_growth(get("progan"), 3).training.growth
+    assert (growth.stable_kimg, growth.fade_kimg, growth.start) == (3, 3, 4)
+    with pytest.raises(UserError, match="--grow-kimg"):
+        with_growth(get("stylegan2"), 3)
+
+
+def test_wgan_gp_takes_the_place_of_r1_with_capped_rates():
+    training = with_loss(get("stylegan"), "wgan-gp").training
+    assert (training.gp_weight, training.drift, training.r1_gamma) == (10, 0.001, 0)
+    assert max(lr for _, lr in training.growth.lr) == 0.002
+
+
+def test_a_game_that_leaves_its_constraint_behind_takes_r1():
+    training = with_loss(get("progan"), "non-saturating").training
+    assert (training.gp_weight, training.drift, training.r1_gamma) == (0, 0, 10)
+    assert with_loss(get("wgan"), "hinge").training.weight_clip is None
+
+
+def test_wgan_clips():
+    training = with_loss(get("stylegan2"), "wgan").training
+    assert (training.weight_clip, training.gp_weight, training.r1_gamma) == (0.01, 0, 0)
+
+
+def test_the_presets_own_loss_changes_nothing():
+    assert with_loss(get("progan"), "wgan-gp") == get("progan")
+
+
+def test_only_networks_that_grow_are_grown():
+    run = get("stylegan2")
+    with pytest.raises(UserError, match="does not grow"):
+        validate(replace(run, training=replace(run.training, growth=Growth())))
+
+
+def test_styles_or_a_dense_input_must_take_the_latent():
+    run = get("stylegan")
+    with pytest.raises(UserError, match="const-input"):
+        validate(replace(run, generator=replace(run.generator, use_styles=False)))

@@ -2,9 +2,10 @@ import json
 
 import pytest
 
-from stylegans.config import Run, Training
+from stylegans.config import DCGAN, Growth, Run, Training
 from stylegans.config.codec import flatten, from_dict, from_json, to_dict, to_json
 from stylegans.errors import UserError
+from stylegans.presets import PRESETS, get
 
 
 def test_json_gives_the_config_back(small_run):
@@ -45,3 +46,26 @@ def test_flat_names_reach_every_leaf(small_run):
     assert flat["generator.mapping.z_dim"] == 8
     assert not any(isinstance(value, dict) for value in flat.values())
     json.dumps(flat)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_presets_networks_come_back_as_what_they_were(name):
+    assert from_json(Run, to_json(get(name))) == get(name)
+
+
+def test_a_network_is_read_by_its_family(small_run):
+    values = to_dict(small_run())
+    assert values["generator"]["family"] == "stylegan2"
+    values["generator"]["family"] = "stylegan9"
+    with pytest.raises(UserError, match=r"config\.generator\.family: 'stylegan9' is none of 'gan'"):
+        from_dict(Run, values)
+
+
+def test_a_network_of_another_family_is_refused():
+    with pytest.raises(UserError, match="not the config of a dcgan network"):
+        from_dict(DCGAN, {"family": "gan"})
+
+
+def test_a_growth_schedule_comes_back(small_run):
+    run = small_run(growth=Growth(start=4, batch=((4, 16), (8, 8)), lr=((8, 0.002),)))
+    assert from_json(Run, to_json(run)) == run

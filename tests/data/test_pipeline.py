@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ COUNTS = st.integers(1, 50)
 SEEDS = st.integers(0, 2**40)
 
 
-def stream(path: Path, count: int, **options: int) -> list[Batch]:
+def stream(path: Path, count: int, **options: Any) -> list[Batch]:
     defaults = {"batch": 3, "seed": 1, "position": 0}
     return list(itertools.islice(batches(open_dataset(path, xflip=True), **{**defaults, **options}), count))
 
@@ -65,6 +66,17 @@ def test_batches_from_k_are_the_tail_of_those_from_0(uniform: Path, position: in
     whole = torch.cat([batch.images for batch in stream(uniform, 40)])
     (batch,) = stream(uniform, 1, position=position)
     assert torch.equal(batch.images, whole[position : position + 3])
+
+
+def test_a_batch_may_depend_on_where_it_begins(uniform: Path) -> None:
+    def size(position: int) -> int:
+        return 4 if position < 8 else 2
+
+    parts = stream(uniform, 4, batch=size)
+    assert [len(batch.images) for batch in parts] == [4, 4, 2, 2]
+    whole = torch.cat([batch.images for batch in stream(uniform, 4)])
+    assert torch.equal(torch.cat([batch.images for batch in parts]), whole)
+    assert same(stream(uniform, 2, batch=size, position=8), parts[2:])
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -6,9 +6,11 @@ from hypothesis import strategies as st
 from stylegans.config import Mapping, StyleGAN2
 from stylegans.config.sizes import base_grid
 from stylegans.errors import UserError
-from stylegans.interop import nvidia_pytorch
+from stylegans.interop import nvidia_pytorch, nvidia_tensorflow_stylegan2
 from stylegans.losses.path_length import path_lengths
+from stylegans.networks.precision import set_precision
 from stylegans.networks.protocol import Generator
+from stylegans.networks.pyramid import enlarge, grows, lod_of, set_lod, shrink
 from stylegans.networks.stylegan2 import StyleGAN2Generator
 
 PUBLISHED = [
@@ -20,6 +22,15 @@ PUBLISHED = [
     "ada_G_skip_c0",
     "ada_G_skip_c5",
     "ada_G_skip_clamp",
+]
+
+PUBLISHED_TENSORFLOW = [
+    "sg2_G_orig",
+    "sg2_G_resnet",
+    "sg2_G_revised",
+    "sg2_G_skip",
+    "sg2_G_skip_labels5",
+    "sg2_G_skip_mixkernel",
 ]
 
 
@@ -71,6 +82,26 @@ def test_path_lengths_equal_the_published_ones(published, relative_error):
     assert relative_error(lengths, vectors.outputs["pl_lengths"]) < 1e-5
 
 
+@pytest.mark.parametrize("name", PUBLISHED_TENSORFLOW)
+def test_pictures_of_every_stage_equal_those_published_for_tensorflow(golden, relative_error, name):
+    vectors = golden(name)
+    network = StyleGAN2Generator(nvidia_tensorflow_stylegan2.generator_config(vectors.config["kwargs"]))
+    network.load_state_dict(nvidia_tensorflow_stylegan2.generator_state(vectors.state))
+    z, c = vectors.inputs["latents"], vectors.inputs["labels"]
+    stages = set()
+    for key, expected in vectors.outputs.items():
+        if key == "dlatents":
+            assert relative_error(network.mapping(z, c), expected) < 1e-5
+            continue
+        _, lod, psi, *cut = key.split("_")
+        set_lod(network, float(lod.removeprefix("lod")))
+        layers = int(cut[0].removeprefix("cut")) if cut else None
+        found = network(z, c, truncation=float(psi.removeprefix("psi")), truncation_layers=layers)
+        assert relative_error(found, expected) < 1e-5, key
+        stages.add(lod)
+    assert len(stages) == (4 if name == "sg2_G_revised" else 1)
+
+
 def test_config_f_at_1024_has_the_published_number_of_parameters():
     with torch.device("meta"):
         network = StyleGAN2Generator(StyleGAN2(resolution=(1024, 1024)))
@@ -87,11 +118,13 @@ def make(**options):
     levels=st.integers(0, 2),
     base=st.tuples(st.integers(3, 7), st.integers(3, 7)),
     channels=st.integers(1, 5),
-    architecture=st.sampled_from(["orig", "skip", "resnet"]),
+    architecture=st.sampled_from(["orig", "skip", "resnet", "grow"]),
+    lod=st.floats(0, 3),
 )
-def test_any_base_grid_channels_and_wiring(levels, base, channels, architecture):
+def test_any_base_grid_channels_wiring_and_stage(levels, base, channels, architecture, lod):
     size = (base[0] << levels, base[1] << levels)
     network = make(resolution=size, base=base, img_channels=channels, architecture=architecture)
+    set_lod(network, lod)  # beyond the base grid there is nothing coarser
     assert isinstance(network, Generator)
     assert network.num_ws == 2 * (levels + 1)
     assert network(torch.randn(2, 8)).shape == (2, channels, *size)
@@ -144,3 +177,96 @@ def test_noise_repeats_with_its_generator():
 def test_ws_of_another_shape_are_refused():
     with pytest.raises(UserError, match="ws"):
         make().synthesis(torch.zeros(1, 3, 8))
+
+
+# --- growing --------------------------------------------------------------------------------------------------------
+
+
+def growing(**options):
+    """Three levels, 4² to 16², with noise and biases that are not zero."""
+    network = make(architecture="grow", **options)
+    for name, parameter in network.named_parameters():
+        if name.endswith(("noise_strength", "bias")):
+            torch.nn.init.normal_(parameter)
+    return network
+
+
+def test_networks_that_grow_alone_keep_a_stage():
+    assert grows(make(architecture="grow"))
+    assert not any(grows(make(architecture=wiring)) for wiring in ("orig", "skip", "resnet"))
+
+
+def test_grown_it_is_the_orig_wiring():
+    network, orig = growing(), make(architecture="orig")
+    state = {name: value for name, value in network.state_dict().items() if name in orig.state_dict()}
+    orig.load_state_dict(state)
+    z = torch.randn(2, 8)
+    assert torch.equal(network(z), orig(z))
+
+
+@pytest.mark.parametrize(
+    ("lod", "blocks", "pictures"),
+    [(0, {0, 1, 2}, {2}), (0.3, {0, 1, 2}, {1, 2}), (1, {0, 1}, {1}), (1.7, {0, 1}, {0, 1}), (2, {0}, {0})],
+)
+def test_the_levels_that_are_there_get_a_gradient_and_no_others(lod, blocks, pictures):
+    network = growing()
+    set_lod(network, lod)
+    images = network(torch.randn(2, 8), noise="random", generator=torch.Generator().manual_seed(0))
+    images.square().sum().backward()
+    for name, parameter in network.named_parameters():
+        match name.split("."):
+            case ["synthesis", "blocks", level, "to_rgb", *_]:
+                there = int(level) in pictures
+            case ["synthesis", "blocks", level, *_]:
+                there = int(level) in blocks
+            case _:
+                there = True
+        computed = parameter.grad is not None
+        assert computed == there, name
+        assert not computed or parameter.grad.abs().sum() > 0, name
+
+
+@pytest.mark.parametrize("lod", [0, 1, 2])
+def test_a_stage_draws_no_finer_than_it_is(lod):
+    network = growing()
+    set_lod(network, lod)
+    images = network(torch.randn(2, 8))
+    assert images.shape == (2, 3, 16, 16)
+    torch.testing.assert_close(images, enlarge(shrink(images, 2**lod), 2**lod))
+
+
+@pytest.mark.parametrize("lod", [0, 0.5, 1, 1.5, 2])
+def test_pictures_change_continuously_with_the_stage(lod):
+    network, z = growing(), torch.randn(2, 8)
+    pictures = []
+    for stage in (lod - 1e-3, lod, lod + 1e-3):
+        set_lod(network, max(stage, 0))
+        pictures.append(network(z))
+    for other in (pictures[0], pictures[2]):
+        assert (other - pictures[1]).norm() < 3e-3 * pictures[1].norm()
+
+
+def test_fading_is_linear_between_two_stages():
+    network, z = growing(), torch.randn(2, 8)
+    pictures = {}
+    for lod in (1, 1.25, 2):
+        set_lod(network, lod)
+        pictures[lod] = network(z)
+    torch.testing.assert_close(pictures[1.25], pictures[1].lerp(pictures[2], 0.25), rtol=1e-4, atol=1e-5)
+
+
+def test_a_network_saved_while_a_level_fades_in_draws_what_it_drew():
+    network, other, z = growing(), growing(), torch.randn(2, 8)
+    set_lod(network, 0.3)
+    other.load_state_dict(network.state_dict())
+    assert lod_of(other) == pytest.approx(0.3)
+    assert torch.equal(other(z), network(z))
+
+
+@pytest.mark.parametrize("lod", [0, 0.4, 1])
+def test_a_growing_network_in_bfloat16_stays_close_to_float32(relative_error, lod):
+    network, z = make(architecture="grow", channel_base=256, channel_max=16), torch.randn(4, 8)
+    set_lod(network, lod)
+    exact = network(z)
+    set_precision(network, torch.bfloat16)
+    assert 0 < relative_error(network(z), exact) < 3e-2

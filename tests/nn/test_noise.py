@@ -31,3 +31,22 @@ def test_none_adds_nothing_and_const_the_stored_map():
     layer, x = make(), torch.randn(2, 3, 4, 6)
     assert torch.equal(layer(x, noise="none"), x)
     assert torch.equal(layer(x, noise="const"), x + layer.noise_const)
+
+
+def test_there_is_one_strength_or_one_per_channel():
+    assert make().noise_strength.shape == ()
+    layer = NoiseInput((4, 6), 3)
+    assert {name: value.shape for name, value in layer.state_dict().items()} == {
+        "noise_strength": (3,),
+        "noise_const": (4, 6),
+    }
+
+
+def test_every_channel_scales_the_noise_by_its_own_strength():
+    layer = NoiseInput((4, 6), 3)
+    layer.noise_strength.data = torch.tensor([0.0, 1.0, 2.0])
+    for noise in ("const", "random"):
+        added = layer(torch.zeros(2, 3, 4, 6), noise=noise)
+        assert torch.equal(added[:, 0], torch.zeros(2, 4, 6))
+        assert torch.equal(added[:, 2], 2 * added[:, 1])
+        assert added[:, 1].abs().sum() > 0

@@ -19,6 +19,18 @@ def test_convolution_equals_the_published_one(golden, relative_error, plain):
         assert relative_error(found, vectors.outputs[key]) < 1e-6, case
 
 
+@pytest.mark.parametrize("plain", [True, False])
+def test_convolution_equals_the_one_published_for_tensorflow(golden, relative_error, plain):
+    vectors = golden("sg2_ops")
+    weight = vectors.inputs["w"].permute(3, 2, 0, 1)
+    factors = {"upsample_conv_2d": {"up": 2}, "conv_downsample_2d": {"down": 2}}
+    for case in vectors.config["cases"]:
+        if case["fn"] in factors:
+            f = fir_filter(case["k"] or (1, 1))  # without a filter pixels are repeated or averaged
+            found = conv2d_resample(vectors.inputs["x"], weight, f, padding=1, plain=plain, **factors[case["fn"]])
+            assert relative_error(found, vectors.outputs[case["key"]]) < 1e-6, case
+
+
 @pytest.mark.parametrize(("up", "down"), [(1, 1), (2, 1), (1, 2), (2, 2)])
 @pytest.mark.parametrize("kernel", [1, 3])
 @pytest.mark.parametrize("flip_weight", [True, False])

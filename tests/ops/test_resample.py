@@ -38,6 +38,18 @@ def test_resampling_equals_the_published_one(golden, relative_error):
         assert relative_error(found, vectors.outputs[key]) < 1e-6, case
 
 
+def test_resampling_equals_the_one_published_for_tensorflow(golden, relative_error):
+    vectors = golden("sg2_ops")
+    functions = {"filter_2d": filter2d, "upsample_2d": upsample, "downsample_2d": downsample}
+    for case in vectors.config["cases"]:
+        options = dict(case)
+        key, name = options.pop("key"), options.pop("fn")
+        if name in functions:
+            f = fir_filter(options.pop("k") or (1, 1))  # without a filter pixels are repeated or averaged
+            found = functions[name](vectors.inputs["x"], f, **options)
+            assert relative_error(found, vectors.outputs[key]) < 1e-6, case
+
+
 geometry = st.fixed_dictionaries(
     {
         "up": st.tuples(st.integers(1, 3), st.integers(1, 3)),

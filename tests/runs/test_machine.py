@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from stylegans.errors import UserError
+from stylegans.presets import get
 from stylegans.runs import machine
 
 
@@ -16,10 +19,19 @@ def test_absent_devices_are_refused_by_name(name):
         machine.choose_device(name)
 
 
-def test_precision_is_resolved():
+def automatic(name):
+    run = get(name)
+    return replace(run, training=replace(run.training, precision="auto"))
+
+
+def test_precision_is_resolved(monkeypatch):
     cpu = torch.device("cpu")
-    assert machine.choose_precision("float32", cpu) == "float32"
-    assert machine.choose_precision("auto", cpu) in ("float32", "bfloat16")
+    monkeypatch.setattr(machine, "computes_bfloat16", lambda device: True)
+    assert machine.choose_precision(get("stylegan2"), cpu) == "float32"
+    assert machine.choose_precision(automatic("stylegan2"), cpu) == "bfloat16"
+    assert machine.choose_precision(automatic("dcgan"), cpu) == "float32"  # its network knows no other
+    monkeypatch.setattr(machine, "computes_bfloat16", lambda device: False)
+    assert machine.choose_precision(automatic("stylegan2"), cpu) == "float32"
 
 
 def test_memory_is_counted():

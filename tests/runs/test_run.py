@@ -86,7 +86,8 @@ def test_divergence_leaves_the_last_checkpoint_and_says_so(small_run, data, tmp_
 
     list(run(short(small_run, images=12), data, tmp_path))
     before = (tmp_path / "checkpoints" / "000000.012" / "state.safetensors").read_bytes()
-    monkeypatch.setattr(adversarial, "generator_non_saturating", lambda fake: fake.squeeze(1) * math.nan)
+    spoilt = replace(adversarial.GAMES["non-saturating"], generator=lambda fake: fake.squeeze(1) * math.nan)
+    monkeypatch.setitem(adversarial.GAMES, "non-saturating", spoilt)
     with pytest.raises(RunFailed, match="loss_G"):
         list(run(short(small_run), data, tmp_path))
     assert (tmp_path / "checkpoints" / "000000.012" / "state.safetensors").read_bytes() == before

@@ -69,7 +69,7 @@ def test_accumulation_gives_the_gradient_of_the_whole_batch(small_run):
         def real(state, sample):
             return state.discriminator(sample.images).square().squeeze(1)
 
-        phase = Phase("discriminator", (Term("real", "discriminator", real),), 1)
+        phase = Phase("discriminator", (Term("real", "discriminator", real),), 1, 1)
         loop.descend(state, phase, loop.to_sample(next(pictures(run)), CPU))
         gradients.append([p.grad for p in state.discriminator.parameters()])
     for whole, accumulated in zip(*gradients, strict=True):

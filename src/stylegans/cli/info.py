@@ -25,7 +25,7 @@ from stylegans.files.tensors import read_header
 if TYPE_CHECKING:
     from stylegans.data.labels import Labels
 
-_BUFFERS = ("noise_const", "w_avg")
+_BUFFERS = ("noise_const", "w_avg", "lod", "running_mean", "running_var", "num_batches_tracked", "_u", "_v")
 """Stored beside the parameters, and none: a tensor's last name."""
 
 
@@ -124,6 +124,8 @@ def _config(config: Mapping[str, Any]) -> list[tuple[str, str]]:
         rows.append(("  pictures", f"{_size(config['resolution'])}, {config.get('img_channels', '?')} channels"))
     if "z_dim" in mapping:
         rows.append(("  latents", f"z {mapping['z_dim']}, w {mapping.get('w_dim', '?')}"))
+    elif "z_dim" in config:
+        rows.append(("  latents", f"z {config['z_dim']}"))
     labels = mapping.get("c_dim", config.get("c_dim"))
     if labels is not None:
         rows.append(("  labels", str(labels) if labels else "none"))

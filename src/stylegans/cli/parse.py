@@ -92,7 +92,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def _markers(default: object | None) -> tuple[Any, ...]:
-    names = (tyro.conf.PositionalMetavarFromFieldName,)
+    names = (tyro.conf.PositionalMetavarFromFieldName, tyro.conf.AvoidSubcommands)  # a union is what its default is
     return names if default is not None else (*names, tyro.conf.DisallowNone)
 
 

@@ -9,9 +9,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from stylegans.cli.parse import nearest, parse, parse_known
-from stylegans.config import Discriminator, Outputs, Run, StyleGAN2, Training
-from stylegans.config.adjust import validate, with_channels, with_labels, with_size
-from stylegans.config.run import Loss, Precision
+from stylegans.config import (
+    Discriminator,
+    DiscriminatorConfig,
+    GeneratorConfig,
+    Loss,
+    Outputs,
+    Precision,
+    Run,
+    StyleGAN,
+    StyleGAN2,
+    Training,
+)
+from stylegans.config.adjust import (
+    validate,
+    with_batch,
+    with_channels,
+    with_growth,
+    with_labels,
+    with_loss,
+    with_lr,
+    with_mapping_layers,
+    with_size,
+    with_width,
+)
 from stylegans.config.sizes import format_size, parse_size
 from stylegans.errors import UserError
 from stylegans.presets import PRESETS, describe, get
@@ -78,8 +99,8 @@ class Options:
 class Fields:
     """Every field of the configuration."""
 
-    generator: StyleGAN2 = field(default_factory=StyleGAN2)
-    discriminator: Discriminator = field(default_factory=Discriminator)
+    generator: GeneratorConfig = field(default_factory=StyleGAN2)
+    discriminator: DiscriminatorConfig = field(default_factory=Discriminator)
     training: Training = field(default_factory=Training)
     outputs: Outputs = field(default_factory=Outputs)
 
@@ -162,7 +183,8 @@ def values_of(run: Run) -> Options:
         loss=training.loss,
         channel_base=run.generator.channel_base,
         channel_max=run.generator.channel_max,
-        mapping_layers=run.generator.mapping.num_layers,
+        mapping_layers=run.generator.mapping.num_layers if isinstance(run.generator, (StyleGAN, StyleGAN2)) else None,
+        grow_kimg=training.growth.fade_kimg if training.growth else None,
         device=outputs.device,
         precision=training.precision,
         workers=outputs.workers,
@@ -205,39 +227,33 @@ def resolve(preset: str, options: Options, rest: Sequence[str], *, prog: str) ->
 
 def apply(run: Run, options: Options) -> Run:
     """The short options that were given, in their places."""
+    run = with_width(run, channel_base=options.channel_base, channel_max=options.channel_max)
+    if options.loss is not None:
+        run = with_loss(run, options.loss)
+    if options.mapping_layers is not None:
+        run = with_mapping_layers(run, options.mapping_layers)
+    if options.batch is not None:
+        run = with_batch(run, options.batch)
+    if options.lr is not None:
+        run = with_lr(run, options.lr)
     if options.grow_kimg is not None:
-        raise UserError(f"--grow-kimg: preset {run.preset} does not grow")
-    width = _given(channel_base=options.channel_base, channel_max=options.channel_max)
-    adam = _given(lr=options.lr)
-    training, outputs = run.training, run.outputs
+        run = with_growth(run, options.grow_kimg)
+    metrics = None if options.metrics is None else tuple(m for m in options.metrics.split(",") if m)
     return replace(
         run,
-        generator=replace(
-            run.generator, mapping=replace(run.generator.mapping, **_given(num_layers=options.mapping_layers)), **width
-        ),
-        discriminator=replace(run.discriminator, **width),
         training=replace(
-            training,
-            g_optimizer=replace(training.g_optimizer, **adam),
-            d_optimizer=replace(training.d_optimizer, **adam),
-            **_given(
-                kimg=options.kimg,
-                batch=options.batch,
-                seed=options.seed,
-                r1_gamma=options.gamma,
-                loss=options.loss,
-                precision=options.precision,
-            ),
+            run.training,
+            **_given(kimg=options.kimg, seed=options.seed, r1_gamma=options.gamma, precision=options.precision),
         ),
         outputs=replace(
-            outputs,
+            run.outputs,
             **_given(
                 device=options.device,
                 workers=options.workers,
                 tick_kimg=options.tick_kimg,
                 snapshot_kimg=options.snapshot_kimg,
                 checkpoint_kimg=options.checkpoint_kimg,
-                metrics=None if options.metrics is None else tuple(m for m in options.metrics.split(",") if m),
+                metrics=metrics,
             ),
         ),
     )
@@ -248,15 +264,15 @@ def _given(**values: Any) -> dict[str, Any]:
 
 
 def dry_run(config: Run) -> int:
+    import torch
+
     from stylegans.config.codec import to_json
-    from stylegans.networks.discriminator import StyleGAN2Discriminator
-    from stylegans.networks.stylegan2 import StyleGAN2Generator
+    from stylegans.networks.families import build_discriminator, build_generator
 
     print(to_json(config), end="")
-    for name, network in (
-        ("generator", StyleGAN2Generator(config.generator)),
-        ("discriminator", StyleGAN2Discriminator(config.discriminator)),
-    ):
+    with torch.device("meta"):  # shapes alone
+        generator, discriminator = build_generator(config.generator), build_discriminator(config.discriminator)
+    for name, network in (("generator", generator), ("discriminator", discriminator)):
         print(f"{name}: {sum(p.numel() for p in network.parameters()):,} parameters", file=sys.stderr)
     return 0
 

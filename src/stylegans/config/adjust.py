@@ -1,19 +1,57 @@
-"""A run fitted to a data set, and checked: a preset is a starting point, the pictures decide size, channels, labels."""
+"""A run fitted to a data set and to its options, and checked.
 
-from dataclasses import replace
+A preset is a starting point: the pictures decide size, channels and labels; the short options of the command line
+change several fields that belong together.
+"""
 
-from stylegans.config.run import Run
+from dataclasses import fields, replace
+from typing import Any, TypeVar
+
+from stylegans.config.networks import (
+    Discriminator,
+    GrowingDiscriminator,
+    ProGAN,
+    StyleGAN,
+    StyleGAN2,
+)
+from stylegans.config.run import Loss, Run, Training
 from stylegans.config.sizes import Size, base_grid
 from stylegans.errors import UserError
 
+N = TypeVar("N")
+
+WGAN_GP_WEIGHT, WGAN_GP_DRIFT = 10.0, 0.001
+"""The gradient penalty and the drift term of Progressive GAN and StyleGAN's CelebA-HQ setting."""
+WGAN_GP_LARGEST_RATE = 0.002
+"""StyleGAN's learning rates are capped at this when it trains with WGAN-GP."""
+WGAN_CLIP = 0.01
+R1_GAMMA = 10.0
+"""StyleGAN's FFHQ setting."""
+
+
+# --- the pictures decide --------------------------------------------------------------------------------------------
+
 
 def with_size(run: Run, size: Size, *, option: str = "--size") -> Run:
-    """Both networks at ``size`` (height, width), from the base grid that suits it."""
-    base = base_grid(size, option=option)
+    """Both networks at ``size`` (height, width), pyramids from the base grid that suits it.
+
+    Raises:
+        UserError: a pyramid cannot make pictures of this size.
+    """
+
+    def resized(network: N) -> N:
+        base = {"base": base_grid(size, option=option)} if has(network, "base") else {}
+        return replace(network, resolution=size, **base)  # type: ignore[type-var]
+
+    return replace(run, generator=resized(run.generator), discriminator=resized(run.discriminator))
+
+
+def with_base(run: Run, base: Size) -> Run:
+    """Both pyramids from this grid instead of the smallest one."""
     return replace(
         run,
-        generator=replace(run.generator, resolution=size, base=base),
-        discriminator=replace(run.discriminator, resolution=size, base=base),
+        generator=replace(run.generator, base=base),  # type: ignore[arg-type]
+        discriminator=replace(run.discriminator, base=base),  # type: ignore[arg-type]
     )
 
 
@@ -27,13 +65,134 @@ def with_channels(run: Run, img_channels: int) -> Run:
 
 
 def with_labels(run: Run, c_dim: int) -> Run:
-    """Both networks for labels of length ``c_dim``; 0: unconditional."""
-    mapping = replace(run.generator.mapping, c_dim=c_dim)
-    return replace(
+    """Both networks for labels of length ``c_dim``; 0: unconditional.
+
+    Raises:
+        UserError: these networks take no labels.
+    """
+    generator, discriminator = run.generator, run.discriminator
+    if isinstance(generator, (StyleGAN, StyleGAN2)):
+        generator = replace(generator, mapping=replace(generator.mapping, c_dim=c_dim))
+    elif isinstance(generator, ProGAN):
+        generator = replace(generator, c_dim=c_dim)
+    elif c_dim:
+        raise UserError(f"--labels: the {generator.family} generator of preset {run.preset} takes no labels")
+    if isinstance(discriminator, (Discriminator, GrowingDiscriminator)):
+        discriminator = replace(discriminator, c_dim=c_dim)
+    elif c_dim:
+        raise UserError(f"--labels: the {discriminator.family} discriminator of preset {run.preset} takes no labels")
+    return replace(run, generator=generator, discriminator=discriminator)
+
+
+# --- the short options ----------------------------------------------------------------------------------------------
+
+
+def with_width(run: Run, *, channel_base: int | None = None, channel_max: int | None = None) -> Run:
+    """Both networks so wide; None leaves what the preset has."""
+    given = (("channel_base", channel_base), ("channel_max", channel_max))
+    width: dict[str, Any] = {name: value for name, value in given if value is not None}
+    return replace(run, generator=replace(run.generator, **width), discriminator=replace(run.discriminator, **width))
+
+
+def with_mapping_layers(run: Run, layers: int) -> Run:
+    """A mapping network so deep.
+
+    Raises:
+        UserError: the generator has none.
+    """
+    generator = run.generator
+    if not isinstance(generator, (StyleGAN, StyleGAN2)):
+        raise UserError(f"--mapping-layers: the generator of preset {run.preset} has no mapping network")
+    return replace(run, generator=replace(generator, mapping=replace(generator.mapping, num_layers=layers)))
+
+
+def with_batch(run: Run, batch: int) -> Run:
+    """Every batch of so many pictures, at every stage of growth."""
+    return _with_training(run, batch=batch, growth=run.training.growth and replace(run.training.growth, batch=()))
+
+
+def with_lr(run: Run, lr: float) -> Run:
+    """Both players at this learning rate, at every stage of growth."""
+    training = run.training
+    return _with_training(
         run,
-        generator=replace(run.generator, mapping=mapping),
-        discriminator=replace(run.discriminator, c_dim=c_dim),
+        g_optimizer=replace(training.g_optimizer, lr=lr),
+        d_optimizer=replace(training.d_optimizer, lr=lr),
+        growth=training.growth and replace(training.growth, lr=()),
     )
+
+
+def with_growth(run: Run, kimg: float) -> Run:
+    """Every stage of growth held, and every fade lasting, so many thousand pictures.
+
+    Raises:
+        UserError: the preset does not grow.
+    """
+    growth = run.training.growth
+    if growth is None:
+        raise UserError(f"--grow-kimg: preset {run.preset} does not grow")
+    return _with_training(run, growth=replace(growth, stable_kimg=kimg, fade_kimg=kimg))
+
+
+def with_loss(run: Run, loss: Loss) -> Run:
+    """Another game, with what belongs to it: WGAN-GP its penalties instead of R1, WGAN its clipping."""
+    training = run.training
+    if loss == training.loss:
+        return run
+    if loss == "wgan-gp":
+        return _capped(
+            _with_training(
+                run,
+                loss=loss,
+                gp_weight=WGAN_GP_WEIGHT,
+                drift=WGAN_GP_DRIFT,
+                weight_clip=None,
+                r1_gamma=0.0,
+                r2_gamma=0.0,
+            )
+        )
+    if loss == "wgan":
+        return _with_training(
+            run, loss=loss, gp_weight=0.0, drift=0.0, weight_clip=WGAN_CLIP, r1_gamma=0.0, r2_gamma=0.0
+        )
+    constrained = training.loss in ("wgan", "wgan-gp")
+    r1_gamma = R1_GAMMA if constrained else training.r1_gamma  # a game without any constraint diverges
+    return _with_training(run, loss=loss, gp_weight=0.0, drift=0.0, weight_clip=None, r1_gamma=r1_gamma)
+
+
+def _capped(run: Run) -> Run:
+    training, most = run.training, WGAN_GP_LARGEST_RATE
+    growth = training.growth
+    return _with_training(
+        run,
+        g_optimizer=replace(training.g_optimizer, lr=min(training.g_optimizer.lr, most)),
+        d_optimizer=replace(training.d_optimizer, lr=min(training.d_optimizer.lr, most)),
+        growth=growth and replace(growth, lr=tuple((size, min(lr, most)) for size, lr in growth.lr)),
+    )
+
+
+def _with_training(run: Run, **changes: object) -> Run:
+    return replace(run, training=replace(run.training, **changes))  # type: ignore[arg-type]
+
+
+# --- checks ---------------------------------------------------------------------------------------------------------
+
+
+def has(config: object, name: str) -> bool:
+    """Whether a config has a field of this name."""
+    return any(f.name == name for f in fields(config))  # type: ignore[arg-type]
+
+
+def can_grow(network: object) -> bool:
+    """Whether a network is of those that grow."""
+    if isinstance(network, (StyleGAN2, Discriminator)):
+        return network.architecture == "grow"
+    return isinstance(network, (ProGAN, StyleGAN, GrowingDiscriminator))
+
+
+def can_reduce(run: Run) -> bool:
+    """Whether both networks can compute their larger levels in reduced precision."""
+    return isinstance(run.generator, StyleGAN2) and isinstance(run.discriminator, Discriminator)
 
 
 def validate(run: Run) -> Run:
@@ -42,12 +201,26 @@ def validate(run: Run) -> Run:
     Raises:
         UserError: naming the option.
     """
-    training, outputs, mapping = run.training, run.outputs, run.generator.mapping
+    _check_numbers(run)
+    _check_networks(run)
+    _check_training(run.training)
+    _check_growth(run)
+    if run.training.precision == "bfloat16" and not can_reduce(run):
+        raise UserError("--precision: only StyleGAN2's networks compute in bfloat16; use float32 or auto")
+    return run
+
+
+def _check_numbers(run: Run) -> None:
+    training, outputs = run.training, run.outputs
     at_least: list[tuple[str, float, float]] = [
         ("--batch", training.batch, 1),
         ("--kimg", training.kimg, 0),
         ("--gamma", training.r1_gamma, 0),
         ("--training.r1-interval", training.r1_interval, 0),
+        ("--training.r2-gamma", training.r2_gamma, 0),
+        ("--training.gp-weight", training.gp_weight, 0),
+        ("--training.drift", training.drift, 0),
+        ("--training.d-steps", training.d_steps, 1),
         ("--training.pl-weight", training.pl_weight, 0),
         ("--training.pl-interval", training.pl_interval, 0),
         ("--training.pl-batch-shrink", training.pl_batch_shrink, 1),
@@ -55,9 +228,6 @@ def validate(run: Run) -> Run:
         ("--training.accumulate", training.accumulate, 1),
         ("--outputs.keep-checkpoints", outputs.keep_checkpoints, 1),
         ("--workers", outputs.workers, 0),
-        ("--mapping-layers", mapping.num_layers, 1),
-        ("--generator.mapping.z-dim", mapping.z_dim, 1),
-        ("--generator.mapping.w-dim", mapping.w_dim, 1),
         ("--channel-base", min(run.generator.channel_base, run.discriminator.channel_base), 1),
         ("--channel-max", min(run.generator.channel_max, run.discriminator.channel_max), 1),
         ("--seed", training.seed, 0),
@@ -65,25 +235,66 @@ def validate(run: Run) -> Run:
     for option, value, least in at_least:
         if not value >= least:
             raise UserError(f"{option}: {value} should be at least {least:g}")
-    above_zero: list[tuple[str, float]] = [
+    above_zero: list[tuple[str, float | None]] = [
         ("--lr", min(training.g_optimizer.lr, training.d_optimizer.lr)),
+        ("--training.weight-clip", training.weight_clip),
         ("--tick-kimg", outputs.tick_kimg),
         ("--snapshot-kimg", outputs.snapshot_kimg),
         ("--checkpoint-kimg", outputs.checkpoint_kimg),
     ]
-    for option, value in above_zero:
-        if not value > 0:
-            raise UserError(f"{option}: {value} should be above 0")
+    for option, number in above_zero:
+        if number is not None and not number > 0:
+            raise UserError(f"{option}: {number} should be above 0")
+
+
+def _check_networks(run: Run) -> None:
+    generator, discriminator = run.generator, run.discriminator
+    if isinstance(generator, (StyleGAN, StyleGAN2)):
+        mapping, least = generator.mapping, 0 if isinstance(generator, StyleGAN) else 1
+        for option, value, smallest in (
+            ("--mapping-layers", mapping.num_layers, least),
+            ("--generator.mapping.z-dim", mapping.z_dim, 1),
+            ("--generator.mapping.w-dim", mapping.w_dim, 1),
+        ):
+            if not value >= smallest:
+                raise UserError(f"{option}: {value} should be at least {smallest}")
+    elif generator.z_dim < 1:
+        raise UserError(f"--generator.z-dim: {generator.z_dim} should be at least 1")
+    if isinstance(generator, StyleGAN) and generator.const_input and not generator.use_styles:
+        raise UserError("--generator.const-input: without styles the latent enters at the input; give a dense one")
+    bases = [getattr(network, "base", None) for network in (generator, discriminator)]
+    if generator.resolution != discriminator.resolution or (None not in bases and bases[0] != bases[1]):
+        raise UserError("--generator.resolution: differs from --discriminator.resolution; use --size to set both")
+    groups = getattr(discriminator, "mbstd_group", None)
+    if groups is not None and groups < 1:
+        raise UserError(f"--discriminator.mbstd-group: {groups} should be at least 1")
+
+
+def _check_training(training: Training) -> None:
     if not 0 <= training.style_mixing <= 1:
         raise UserError(f"--training.style-mixing: {training.style_mixing} should be between 0 and 1")
     start, end = training.anneal_from_kimg, training.anneal_to_kimg
     if (start is None) != (end is None) or (start is not None and end is not None and not 0 <= start < end):
         raise UserError(f"--training.anneal-from-kimg: {start} to {end}: give both, the first smaller than the second")
-    if training.batch % training.accumulate:
-        raise UserError(f"--training.accumulate: {training.accumulate} does not divide the batch of {training.batch}")
-    if run.generator.resolution != run.discriminator.resolution or run.generator.base != run.discriminator.base:
-        raise UserError("--generator.resolution: differs from --discriminator.resolution; use --size to set both")
-    groups = run.discriminator.mbstd_group
-    if groups is not None and groups < 1:
-        raise UserError(f"--discriminator.mbstd-group: {groups} should be at least 1")
-    return run
+    batches = [training.batch, *(size for _, size in training.growth.batch)] if training.growth else [training.batch]
+    for batch in batches:
+        if batch < 1:
+            raise UserError(f"--training.growth.batch: {batch} should be at least 1")
+        if batch % training.accumulate:
+            raise UserError(f"--training.accumulate: {training.accumulate} does not divide the batch of {batch}")
+
+
+def _check_growth(run: Run) -> None:
+    growth = run.training.growth
+    if growth is None:
+        return
+    for name, network in (("generator", run.generator), ("discriminator", run.discriminator)):
+        if not can_grow(network):
+            raise UserError(f"--training.growth: the {name} does not grow; train it without, or choose one that grows")
+    if growth.stable_kimg < 0 or growth.fade_kimg < 0:
+        raise UserError("--grow-kimg: should be at least 0")
+    if growth.start < 1:
+        raise UserError(f"--training.growth.start: {growth.start} should be at least 1")
+    for _, lr in growth.lr:
+        if not lr > 0:
+            raise UserError(f"--training.growth.lr: {lr} should be above 0")

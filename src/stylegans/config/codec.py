@@ -17,8 +17,10 @@ FAMILY = "family"
 def to_dict(config: Any) -> Any:
     """A config as plain dictionaries, lists, strings and numbers. A network's says its family."""
     if dataclasses.is_dataclass(config):
-        family = {FAMILY: config.family} if hasattr(config, FAMILY) else {}
-        return family | {f.name: to_dict(getattr(config, f.name)) for f in dataclasses.fields(config)}
+        family = getattr(config, FAMILY, None)
+        return ({FAMILY: family} if family else {}) | {
+            f.name: to_dict(getattr(config, f.name)) for f in dataclasses.fields(config)
+        }
     if isinstance(config, tuple):
         return [to_dict(item) for item in config]
     return config

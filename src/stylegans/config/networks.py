@@ -195,6 +195,9 @@ class GrowingDiscriminator:
     channel_max: int = 512
     blur_filter: Taps | None = (1, 2, 1)
     """Before every downsampling by two (StyleGAN); None: none (Progressive GAN)."""
+    average: Literal["before", "after"] = "before"
+    """A level averages its pixels before the rectifier (StyleGAN, and Progressive GAN's fused layers) or after it
+    (Progressive GAN's unfused ones)."""
     mbstd_group: int | None = 4
     mbstd_channels: int = 1
     """0: no minibatch standard deviation."""

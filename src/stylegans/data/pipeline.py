@@ -8,7 +8,7 @@ import atexit
 import functools
 import signal
 import weakref
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,12 +56,18 @@ def _epoch(epoch: int, n: int, seed: int) -> np.ndarray:
 
 
 def batches(
-    dataset: ImageDataset, *, batch: int, seed: int, position: int, workers: int = 0, pin: bool = False
+    dataset: ImageDataset,
+    *,
+    batch: int | Callable[[int], int],
+    seed: int,
+    position: int,
+    workers: int = 0,
+    pin: bool = False,
 ) -> Iterator[Batch]:
     """The stream in batches, without end, from picture number ``position`` on.
 
     Args:
-        batch: pictures per batch.
+        batch: pictures per batch, or a function from the position a batch begins at to its size.
         seed: of the order.
         position: pictures already given out; a stream from k is the rest of the stream from 0.
         workers: processes that decode ahead; 0: none, decode here. The stream is the same for any number. Workers
@@ -72,8 +78,9 @@ def batches(
         UserError: the set has fewer pictures than a batch; ``batch`` or ``workers`` make no sense. From the iterator: a
             picture cannot be decoded.
     """
-    check_batch(dataset, batch=batch, workers=workers)
-    stream = _stream(dataset, batch, seed, position, workers, pin)
+    size = batch if callable(batch) else lambda position: batch
+    check_batch(dataset, batch=size(position), workers=workers)
+    stream = _stream(dataset, size, seed, position, workers, pin)
     if workers:
         # A program that ends with its stream open would wait for ever for workers that ignore termination.
         atexit.register(_close, weakref.ref(stream))
@@ -97,11 +104,11 @@ def check_batch(dataset: ImageDataset, *, batch: int, workers: int) -> None:
 
 
 def _stream(
-    dataset: ImageDataset, batch: int, seed: int, position: int, workers: int, pin: bool
+    dataset: ImageDataset, size: Callable[[int], int], seed: int, position: int, workers: int, pin: bool
 ) -> Generator[Batch, None, None]:
     loader: DataLoader[_Parts] = DataLoader(
         _Batches(dataset.share_of_memory(workers) if workers else dataset),
-        sampler=_Order(batch, len(dataset), seed, position),
+        sampler=_Order(size, len(dataset), seed, position),
         batch_size=None,  # an item of _Batches is a whole batch
         num_workers=workers,
         pin_memory=pin,
@@ -135,14 +142,15 @@ class _Batches(Dataset[_Parts]):
 class _Order(Sampler[np.ndarray]):
     """The numbers of the pictures in each batch, without end."""
 
-    def __init__(self, batch: int, n: int, seed: int, position: int) -> None:
-        self.batch, self.n, self.seed, self.position = batch, n, seed, position
+    def __init__(self, size: Callable[[int], int], n: int, seed: int, position: int) -> None:
+        self.size, self.n, self.seed, self.position = size, n, seed, position
 
     def __iter__(self) -> Iterator[np.ndarray]:
         position = self.position
         while True:
-            yield indices(position, self.batch, n=self.n, seed=self.seed)
-            position += self.batch
+            count = self.size(position)
+            yield indices(position, count, n=self.n, seed=self.seed)
+            position += count
 
 
 def _close(reference: "weakref.ref[Generator[Batch, None, None]]") -> None:

@@ -1,10 +1,14 @@
-"""The StyleGAN2 discriminator (arXiv 1912.04958, figure 7) in three wirings.
+"""The StyleGAN2 discriminator (arXiv 1912.04958, figure 7) in three wirings, or growing.
 
 orig: features flow down one path. skip: every level also reads the shrunk picture. resnet: every level adds a
-shrunk copy of its input. Conditional networks project the score on an embedding of the label (StyleGAN2-ADA).
+shrunk copy of its input. grow: configs B to D of table 1, the finest level that is there reads the picture, and the
+next one too while it fades in. Conditional networks project the score on an embedding of the label (StyleGAN2-ADA),
+or have a score per class and the label selects (StyleGAN2).
 """
 
 import math
+from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -13,20 +17,36 @@ from stylegans.config import Discriminator, Mapping
 from stylegans.config.sizes import channels, levels
 from stylegans.networks.base import DiscriminatorNetwork
 from stylegans.networks.mapping import MappingNetwork
+from stylegans.networks.pyramid import fade, register_lod, shrink
 from stylegans.nn.equalized import EqualizedConv2d, EqualizedLinear
 from stylegans.nn.minibatch_stddev import group_size, minibatch_stddev
 from stylegans.ops.resample import downsample, fir_filter
 
 
-class DiscriminatorBlock(nn.Module):
+class Level(nn.Module):
+    """What a level may have: a 1×1 convolution that reads the picture."""
+
+    def __init__(self, config: Discriminator, *, in_channels: int, from_rgb: bool) -> None:
+        super().__init__()
+        self.from_rgb = (
+            EqualizedConv2d(config.img_channels, in_channels, 1, activation="lrelu", clamp=config.conv_clamp)
+            if from_rgb
+            else None
+        )
+        self.dtype = torch.float32
+
+    def read(self, images: Tensor) -> Tensor:
+        """A picture of this level's size ``[N, img_channels, H, W]`` → features ``[N, in_channels, H, W]``."""
+        assert self.from_rgb is not None  # only levels that have one are asked
+        return self.from_rgb(images.to(self.dtype))
+
+
+class DiscriminatorBlock(Level):
     """One level: two convolutions, the second of which halves the size."""
 
     def __init__(self, config: Discriminator, *, in_channels: int, out_channels: int, from_rgb: bool) -> None:
-        super().__init__()
+        super().__init__(config, in_channels=in_channels, from_rgb=from_rgb)
         taps, clamp = config.resample_filter, config.conv_clamp
-        self.from_rgb = (
-            EqualizedConv2d(config.img_channels, in_channels, 1, activation="lrelu", clamp=clamp) if from_rgb else None
-        )
         self.conv0 = EqualizedConv2d(in_channels, in_channels, 3, activation="lrelu", clamp=clamp)
         self.conv1 = EqualizedConv2d(
             in_channels, out_channels, 3, activation="lrelu", down=2, resample_filter=taps, clamp=clamp
@@ -36,55 +56,43 @@ class DiscriminatorBlock(nn.Module):
             if config.architecture == "resnet"
             else None
         )
-        self.dtype = torch.float32
 
-    def forward(self, x: Tensor | None, image: Tensor) -> Tensor:
-        x = read_picture(x, image, self.from_rgb, self.dtype)
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.to(self.dtype)
         if self.skip is None:
             return self.conv1(self.conv0(x))
         half = math.sqrt(0.5)  # the sum of two branches keeps unit variance
         return self.skip(x, gain=half) + self.conv1(self.conv0(x), gain=half)
 
 
-class DiscriminatorEpilogue(nn.Module):
+class DiscriminatorEpilogue(Level):
     """The base grid: minibatch standard deviation, a convolution, two dense layers; ``[N, C, h, w]`` → ``[N, out]``."""
 
-    def __init__(self, config: Discriminator, *, in_channels: int, out_features: int) -> None:
-        super().__init__()
+    def __init__(self, config: Discriminator, *, in_channels: int, out_features: int, from_rgb: bool) -> None:
+        super().__init__(config, in_channels=in_channels, from_rgb=from_rgb)
         self.mbstd_group, self.mbstd_channels = config.mbstd_group, config.mbstd_channels
-        clamp = config.conv_clamp
-        self.from_rgb = (
-            EqualizedConv2d(config.img_channels, in_channels, 1, activation="lrelu", clamp=clamp)
-            if config.architecture == "skip" or config.base == config.resolution
-            else None
-        )
         self.conv = EqualizedConv2d(
-            in_channels + config.mbstd_channels, in_channels, 3, activation="lrelu", clamp=clamp
+            in_channels + config.mbstd_channels, in_channels, 3, activation="lrelu", clamp=config.conv_clamp
         )
         self.fc = EqualizedLinear(in_channels * config.base[0] * config.base[1], in_channels, activation="lrelu")
         self.out = EqualizedLinear(in_channels, out_features)
 
-    def forward(self, x: Tensor | None, image: Tensor) -> Tensor:
-        x = read_picture(x, image, self.from_rgb, torch.float32)
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.to(self.dtype)
         if self.mbstd_channels:
             x = minibatch_stddev(x, group=self.mbstd_group, channels=self.mbstd_channels)
         return self.out(self.fc(self.conv(x).flatten(1)))
 
 
-def read_picture(x: Tensor | None, image: Tensor, from_rgb: EqualizedConv2d | None, dtype: torch.dtype) -> Tensor:
-    """The features entering a level: those of the level above, what it reads from the picture, or their sum."""
-    if from_rgb is None:
-        assert x is not None  # the first level always reads
-        return x.to(dtype)
-    read = from_rgb(image.to(dtype))
-    return read if x is None else x.to(dtype) + read
-
-
 class StyleGAN2Discriminator(DiscriminatorNetwork):
-    """images ``[N, C, H, W]``, labels ``[N, c_dim]`` → scores ``[N, 1]``; larger is more real."""
+    """images ``[N, C, H, W]``, labels ``[N, c_dim]`` → scores ``[N, 1]``; larger is more real.
+
+    Pictures are of full size at every stage of growth.
+    """
 
     config: Discriminator
     f: Tensor
+    lod: Tensor
 
     def __init__(self, config: Discriminator) -> None:
         super().__init__(config, c_dim=config.c_dim)
@@ -93,32 +101,54 @@ class StyleGAN2Discriminator(DiscriminatorNetwork):
             channels(config.base, level, channel_base=config.channel_base, channel_max=config.channel_max)
             for level in range(count)
         ]
+        every_level_reads = config.architecture in ("skip", "grow")
         self.blocks = nn.ModuleList(
             DiscriminatorBlock(
                 config,
                 in_channels=widths[level],
                 out_channels=widths[level - 1],
-                from_rgb=level == count - 1 or config.architecture == "skip",
+                from_rgb=every_level_reads or level == count - 1,
             )
             for level in range(count - 1, 0, -1)
         )
-        cmap_dim = (config.cmap_dim or widths[0]) if config.c_dim else 0
-        self.mapping = label_mapping(config, w_dim=cmap_dim) if config.c_dim else None
-        self.epilogue = DiscriminatorEpilogue(config, in_channels=widths[0], out_features=cmap_dim or 1)
+        projects = config.c_dim > 0 and config.label_head == "projection"
+        out_features = (config.cmap_dim or widths[0]) if projects else max(config.c_dim, 1)
+        self.mapping = label_mapping(config, w_dim=out_features) if projects else None
+        self.epilogue = DiscriminatorEpilogue(
+            config, in_channels=widths[0], out_features=out_features, from_rgb=every_level_reads or count == 1
+        )
         self.register_buffer("f", fir_filter(config.resample_filter), persistent=False)
+        self.grow = config.architecture == "grow"
+        if self.grow:
+            register_lod(self)
 
     def forward(self, images: Tensor, c: Tensor | None = None) -> Tensor:
         self.check(images, c)
-        x: Tensor | None = None
-        for block in self.blocks:
-            x = block(x, images)
-            if self.config.architecture == "skip":
+        lod = min(float(self.lod), len(self.blocks)) if self.grow else 0.0
+        finest = math.floor(lod)
+        images = shrink(images, 2**finest)
+        there = cast(list[Level], [*self.blocks, self.epilogue][finest:])
+        x = there[0].read(images)
+        for level_lod, (level, below) in enumerate(pairwise(there), start=finest):
+            x = level(x)
+            coming = fade(lod, level_lod)
+            if self.grow and coming > 0:
+                images = shrink(images, 2)
+                read = below.read(images)
+                x = x.to(read.dtype).lerp(read, coming)
+            elif not self.grow and below.from_rgb is not None:
                 images = downsample(images, self.f)
-        scores = self.epilogue(x, images)
-        if self.mapping is not None:
-            labels = self.mapping(None, c)[:, 0]
-            scores = (scores * labels).sum(dim=1, keepdim=True) / math.sqrt(labels.shape[1])
-        return scores
+                x = x + below.read(images)
+        return self.score(there[-1](x), c)
+
+    def score(self, features: Tensor, c: Tensor | None) -> Tensor:
+        """What the last layer gives ``[N, out]``, labels ``[N, c_dim]`` → scores ``[N, 1]``."""
+        if c is None or not self.c_dim:
+            return features
+        if self.mapping is None:  # one score per class
+            return (features * c.float()).sum(dim=1, keepdim=True)
+        labels = self.mapping(None, c)[:, 0]
+        return (features * labels).sum(dim=1, keepdim=True) / math.sqrt(labels.shape[1])
 
     def group(self, n: int) -> int:
         return group_size(n, self.config.mbstd_group) if self.config.mbstd_channels else 1

@@ -2,23 +2,52 @@
 
 from typing import Any
 
-from stylegans.config import Discriminator, DiscriminatorConfig, GeneratorConfig, StyleGAN2
+from stylegans.config import (
+    DCGAN,
+    GAN,
+    DCGANDiscriminator,
+    Discriminator,
+    DiscriminatorConfig,
+    GANDiscriminator,
+    GeneratorConfig,
+    GrowingDiscriminator,
+    ProGAN,
+    ResNet,
+    ResNetDiscriminator,
+    StyleGAN,
+    StyleGAN2,
+)
 from stylegans.networks.base import DiscriminatorNetwork, GeneratorNetwork
+from stylegans.networks.dcgan import DCGANDiscriminatorNetwork, DCGANGenerator
 from stylegans.networks.discriminator import StyleGAN2Discriminator
+from stylegans.networks.discriminator_growing import GrowingDiscriminatorNetwork
+from stylegans.networks.gan import GANDiscriminatorNetwork, GANGenerator
+from stylegans.networks.progan import ProGANGenerator
+from stylegans.networks.resnet import ResNetDiscriminatorNetwork, ResNetGenerator
+from stylegans.networks.stylegan import StyleGANGenerator
 from stylegans.networks.stylegan2 import StyleGAN2Generator
 
 GENERATORS: dict[type[Any], type[GeneratorNetwork]] = {
+    GAN: GANGenerator,
+    DCGAN: DCGANGenerator,
+    ResNet: ResNetGenerator,
+    ProGAN: ProGANGenerator,
+    StyleGAN: StyleGANGenerator,
     StyleGAN2: StyleGAN2Generator,
 }
 
 DISCRIMINATORS: dict[type[Any], type[DiscriminatorNetwork]] = {
+    GANDiscriminator: GANDiscriminatorNetwork,
+    DCGANDiscriminator: DCGANDiscriminatorNetwork,
+    ResNetDiscriminator: ResNetDiscriminatorNetwork,
+    GrowingDiscriminator: GrowingDiscriminatorNetwork,
     Discriminator: StyleGAN2Discriminator,
 }
 """Type of the config → network."""
 
 
 def build_generator(config: GeneratorConfig) -> GeneratorNetwork:
-    return GENERATORS[type(config)](config)  # type: ignore[call-arg, arg-type]
+    return GENERATORS[type(config)](config)  # type: ignore[call-arg]
 
 
 def build_discriminator(config: DiscriminatorConfig) -> DiscriminatorNetwork:

@@ -1,7 +1,8 @@
-"""The StyleGAN2 generator (arXiv 1912.04958): weight demodulation (figure 2d) in three wirings (figure 7).
+"""The StyleGAN2 generator (arXiv 1912.04958): weight demodulation (figure 2d) in three wirings (figure 7), or growing.
 
 orig: one picture, at the end. skip: every level adds its picture to the upsampled one below. resnet: every
-level adds its features to the upsampled ones below, one picture at the end.
+level adds its features to the upsampled ones below, one picture at the end. grow: configs B to D of table 1, the
+finest level that is there draws, blended with the enlarged picture of the one below while it fades in.
 """
 
 import math
@@ -16,6 +17,7 @@ from stylegans.config.sizes import Size, channels, levels
 from stylegans.networks.base import GeneratorNetwork, Synthesis
 from stylegans.networks.mapping import MappingNetwork
 from stylegans.networks.protocol import Noise
+from stylegans.networks.pyramid import enlarge, fade, register_lod
 from stylegans.nn.equalized import EqualizedConv2d
 from stylegans.nn.inputs import ConstantInput
 from stylegans.nn.modulated import StyledConv, ToRGB
@@ -66,18 +68,19 @@ class SynthesisBlock(nn.Module):
 
 
 class SynthesisNetwork(Synthesis):
-    """ws ``[N, num_ws, w_dim]`` → images ``[N, C, H, W]``."""
+    """ws ``[N, num_ws, w_dim]`` → images ``[N, C, H, W]``, of full size at every stage of growth."""
 
     f: Tensor
+    lod: Tensor
 
     def __init__(self, config: StyleGAN2) -> None:
         super().__init__()
-        self.num_levels = levels(config.base, config.resolution)
-        self.num_ws = 2 * self.num_levels
+        count = levels(config.base, config.resolution)
+        self.num_ws = 2 * count
         self.has_noise = config.use_noise
         widths = [
             channels(config.base, level, channel_base=config.channel_base, channel_max=config.channel_max)
-            for level in range(self.num_levels)
+            for level in range(count)
         ]
         self.input = ConstantInput(widths[0], config.base)
         self.blocks = nn.ModuleList(
@@ -86,28 +89,41 @@ class SynthesisNetwork(Synthesis):
                 in_channels=widths[max(level - 1, 0)],
                 out_channels=widths[level],
                 size=(config.base[0] << level, config.base[1] << level),
-                to_rgb=config.architecture == "skip" or level == self.num_levels - 1,
+                to_rgb=config.architecture in ("skip", "grow") or level == count - 1,
                 is_base=level == 0,
             )
-            for level in range(self.num_levels)
+            for level in range(count)
         )
         self.register_buffer("f", fir_filter(config.resample_filter), persistent=False)
+        self.grow = config.architecture == "grow"
+        if self.grow:
+            register_lod(self)
 
     def forward(self, ws: Tensor, *, noise: Noise = "const", generator: torch.Generator | None = None) -> Tensor:
         self.check(ws, noise)
+        coarsest = len(self.blocks) - 1
+        lod = min(float(self.lod), coarsest) if self.grow else 0.0
+        finest = math.floor(lod)
+        there = cast(Iterable[SynthesisBlock], self.blocks[: coarsest - finest + 1])
         x = self.input(ws.shape[0])
         image: Tensor | None = None
         first = 0
-        for block in cast(Iterable[SynthesisBlock], self.blocks):
+        for level_lod, block in zip(range(coarsest, finest - 1, -1), there, strict=True):
             count = 1 if first == 0 else 2
             styles = ws[:, first : first + count + 1]  # a level's picture shares the w of the next level's first layer
             x = block(x, styles, noise=noise, generator=generator)
-            if block.to_rgb is not None:
-                rgb = block.to_rgb(x, styles[:, -1]).float()
-                image = rgb if image is None else upsample(image, self.f) + rgb
             first += count
-        assert image is not None  # the last block always draws
-        return image
+            if block.to_rgb is None or (self.grow and fade(lod, level_lod - 1) == 0):
+                continue  # it has no picture, or the next level draws alone
+            rgb = block.to_rgb(x, styles[:, -1]).float()
+            if image is None:
+                image = rgb
+            elif self.grow:
+                image = rgb.lerp(enlarge(image, 2), fade(lod, level_lod))
+            else:
+                image = rgb + upsample(image, self.f)
+        assert image is not None  # the finest level always draws
+        return enlarge(image, 2**finest)
 
 
 class StyleGAN2Generator(GeneratorNetwork):
@@ -115,6 +131,4 @@ class StyleGAN2Generator(GeneratorNetwork):
 
     def __init__(self, config: StyleGAN2) -> None:
         synthesis = SynthesisNetwork(config)
-        super().__init__(
-            config, synthesis=synthesis, mapping=MappingNetwork(config.mapping, num_ws=synthesis.num_ws)
-        )
+        super().__init__(config, synthesis=synthesis, mapping=MappingNetwork(config.mapping, num_ws=synthesis.num_ws))

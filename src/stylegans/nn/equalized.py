@@ -15,9 +15,10 @@ from stylegans.ops.resample import fir_filter
 
 
 class EqualizedLinear(nn.Module):
-    """Fully connected layer: act(x · (W·lr/√in)ᵀ + b·lr), ``[N, in]`` → ``[N, out]``.
+    """Fully connected layer: act(x · (W·gain·lr/√in)ᵀ + b·lr), ``[N, in]`` → ``[N, out]``.
 
-    ``lr_multiplier`` slows the layer down: parameters are stored 1/lr times as large.
+    ``lr_multiplier`` slows the layer down: parameters are stored 1/lr times as large. ``gain`` is He's for the
+    activation that follows, where the weights carry it (Progressive GAN, StyleGAN); ``activation`` has its own.
     """
 
     def __init__(
@@ -27,12 +28,13 @@ class EqualizedLinear(nn.Module):
         *,
         bias_init: float = 0.0,
         lr_multiplier: float = 1.0,
+        gain: float = 1.0,
         activation: Activation = "linear",
     ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr_multiplier)
         self.bias = nn.Parameter(torch.full([out_features], float(bias_init)))
-        self.weight_gain = lr_multiplier / math.sqrt(in_features)
+        self.weight_gain = gain * lr_multiplier / math.sqrt(in_features)
         self.bias_gain = lr_multiplier
         self.activation: Activation = activation
 
@@ -44,7 +46,10 @@ class EqualizedLinear(nn.Module):
 
 
 class EqualizedConv2d(nn.Module):
-    """Convolution with resampling, bias and activation: ``[N, in, H, W]`` → ``[N, out, H·up/down, W·up/down]``."""
+    """Convolution with resampling, bias and activation: ``[N, in, H, W]`` → ``[N, out, H·up/down, W·up/down]``.
+
+    ``gain`` is He's for the activation that follows, where the weights carry it; ``activation`` has its own.
+    """
 
     f: Tensor
 
@@ -55,6 +60,7 @@ class EqualizedConv2d(nn.Module):
         kernel: int,
         *,
         bias: bool = True,
+        gain: float = 1.0,
         activation: Activation = "linear",
         up: int = 1,
         down: int = 1,
@@ -65,7 +71,7 @@ class EqualizedConv2d(nn.Module):
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
         self.register_buffer("f", fir_filter(resample_filter), persistent=False)
-        self.weight_gain = 1 / math.sqrt(in_channels * kernel**2)
+        self.weight_gain = gain / math.sqrt(in_channels * kernel**2)
         self.activation: Activation = activation
         self.up, self.down, self.padding, self.clamp = up, down, kernel // 2, clamp
 

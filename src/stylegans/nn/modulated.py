@@ -44,7 +44,7 @@ class StyledConv(nn.Module):
     def forward(
         self, x: Tensor, w: Tensor, *, noise: str, generator: torch.Generator | None = None, gain: float = 1.0
     ) -> Tensor:
-        x = modulated_conv2d(x, self.weight, self.affine(w), f=self.f, up=self.up, padding=1, flip_weight=self.up == 1)
+        x = self.style_block(x, w)
         if self.noise is not None:
             x = self.noise(x, noise=noise, generator=generator)
         return bias_act(
@@ -53,6 +53,12 @@ class StyledConv(nn.Module):
             act="lrelu",
             gain=math.sqrt(2) * gain,
             clamp=None if self.clamp is None else self.clamp * gain,
+        )
+
+    def style_block(self, x: Tensor, w: Tensor) -> Tensor:
+        """What the style acts on, the grey box of figure 2: modulate, convolve, demodulate."""
+        return modulated_conv2d(
+            x, self.weight, self.affine(w), f=self.f, up=self.up, padding=1, flip_weight=self.up == 1
         )
 
 

@@ -13,14 +13,15 @@ from stylegans.config.sizes import Size
 class NoiseInput(nn.Module):
     """``[N, C, H, W]`` → the same plus strength · noise.
 
+    There is one strength for the layer (StyleGAN2), or with ``channels`` one for each of them (StyleGAN).
     ``noise`` is 'const' (the stored map), 'random' (a fresh map per sample, from ``generator``) or 'none'.
     """
 
     noise_const: Tensor
 
-    def __init__(self, size: Size) -> None:
+    def __init__(self, size: Size, channels: int | None = None) -> None:
         super().__init__()
-        self.noise_strength = nn.Parameter(torch.zeros([]))
+        self.noise_strength = nn.Parameter(torch.zeros([] if channels is None else [channels]))
         self.register_buffer("noise_const", torch.randn(*size))
 
     def forward(self, x: Tensor, *, noise: str, generator: torch.Generator | None = None) -> Tensor:
@@ -30,4 +31,4 @@ class NoiseInput(nn.Module):
             picture = self.noise_const
         else:
             picture = torch.randn(x.shape[0], 1, *x.shape[2:], device=x.device, generator=generator)
-        return x + (picture * self.noise_strength).to(x.dtype)
+        return x + (picture * self.noise_strength.reshape(-1, 1, 1)).to(x.dtype)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from stylegans.config import Discriminator, Mapping, Optimizer, Outputs, Run, StyleGAN2, Training
+from stylegans.presets import delta
 
 
 def small_32() -> Run:
@@ -37,24 +38,15 @@ def small_32() -> Run:
 
 def small_64() -> Run:
     """StyleGAN2 for 64² pictures on a CPU: small-32 with one level more."""
-    run = small_32()
-    return replace(
-        run,
-        preset="small-64",
-        generator=replace(run.generator, resolution=(64, 64), channel_base=2048),
-        discriminator=replace(run.discriminator, resolution=(64, 64), channel_base=2048),
-        training=replace(run.training, kimg=2000),
-    )
+    run = delta.generator(small_32(), resolution=(64, 64), channel_base=2048)
+    run = delta.discriminator(run, resolution=(64, 64), channel_base=2048)
+    return delta.named(delta.training(run, kimg=2000), "small-64")
 
 
 def tiny() -> Run:
     """A few hundred thousand parameters at 32², to try things in seconds."""
-    run = small_32()
-    return replace(
-        run,
-        preset="tiny",
-        generator=replace(run.generator, architecture="skip", channel_max=64, use_noise=True),
-        discriminator=replace(run.discriminator, channel_max=64),
-        training=replace(run.training, kimg=20, pl_weight=2, style_mixing=0.9, precision="float32", r1_interval=16),
-        outputs=Outputs(tick_kimg=0.2, snapshot_kimg=5, checkpoint_kimg=5),
-    )
+    run = delta.generator(small_32(), architecture="skip", channel_max=64, use_noise=True)
+    run = delta.discriminator(run, channel_max=64)
+    run = delta.training(run, kimg=20, pl_weight=2, style_mixing=0.9, precision="float32", r1_interval=16)
+    run = replace(run, outputs=Outputs(tick_kimg=0.2, snapshot_kimg=5, checkpoint_kimg=5))
+    return delta.named(run, "tiny")

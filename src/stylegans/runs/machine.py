@@ -5,12 +5,13 @@ import platform
 import sys
 from typing import TYPE_CHECKING
 
+from stylegans.config.adjust import can_reduce
 from stylegans.errors import UserError
 
 if TYPE_CHECKING:
     import torch
 
-    from stylegans.config.run import Precision
+    from stylegans.config import Precision, Run
 
 
 def choose_device(name: str, *, option: str = "--device") -> "torch.device":
@@ -32,11 +33,11 @@ def choose_device(name: str, *, option: str = "--device") -> "torch.device":
     return torch.device(name)
 
 
-def choose_precision(name: "Precision", device: "torch.device") -> "Precision":
-    """'auto' takes bfloat16 where the machine multiplies it faster than float32."""
-    if name != "auto":
-        return name
-    return "bfloat16" if computes_bfloat16(device) else "float32"
+def choose_precision(config: "Run", device: "torch.device") -> "Precision":
+    """The run's precision; 'auto' takes bfloat16 where its networks can and the machine is fast at it."""
+    if config.training.precision != "auto":
+        return config.training.precision
+    return "bfloat16" if can_reduce(config) and computes_bfloat16(device) else "float32"
 
 
 def computes_bfloat16(device: "torch.device") -> bool:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,9 @@ from stylegans.runs.initial import open_initial, start_from
 from stylegans.runs.report import Tick, crossed
 from stylegans.training.loop import check_finite, train
 from stylegans.training.phases import Phase
+from stylegans.training.schedule import batch_size, largest_batch
 from stylegans.training.setup import start
 from stylegans.training.state import State
-
-FAMILY = "stylegan2"
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def run(
     unknown = sorted(set(config.outputs.metrics) - set(METRICS))
     if unknown:
         raise UserError(f"--metrics: '{unknown[0]}' is not a metric; there is {', '.join(METRICS)}")
-    check_batch(data, batch=config.training.batch, workers=config.outputs.workers)
+    check_batch(data, batch=largest_batch(config.training), workers=config.outputs.workers)
     if config.start_from:
         open_initial(config.start_from)
     device = machine.choose_device(config.outputs.device)
@@ -114,7 +114,7 @@ def _resolved(config: Run, data: ImageDataset, device: torch.device, old: Run | 
     """
     precision = config.training.precision
     if precision == "auto":
-        precision = machine.choose_precision(precision, device) if old is None else old.training.precision
+        precision = machine.choose_precision(config, device) if old is None else old.training.precision
     return replace(
         config,
         data=replace(config.data, hash=data.content_hash()),
@@ -192,7 +192,7 @@ class _Session:
             return False
         stream = batches(
             self.data,
-            batch=config.training.batch,
+            batch=partial(batch_size, config),
             seed=config.training.seed,
             position=state.images,
             workers=config.outputs.workers,
@@ -210,7 +210,7 @@ class _Session:
     def after_batch(self, *, ended: bool, stopped: bool) -> Iterator[Event]:
         """Whatever is due now. The checkpoint comes last, so that it stands for all that was written before it."""
         outputs, images = self.config.outputs, self.state.images
-        before = images - self.config.training.batch
+        before = images - self.state.batch
         ticks, snaps, checks = (
             crossed(before, images, every)
             for every in (outputs.tick_kimg, outputs.snapshot_kimg, outputs.checkpoint_kimg)
@@ -249,7 +249,7 @@ class _Session:
         path = self.folder.snapshots / f"{checkpoint.name_of(self.state)}.safetensors"
         generator = self.state.generator_ema
         parts: dict[str, Any] = {"generator_ema": (generator.config, generator.state_dict())}
-        write_model(path, parts, family=FAMILY, data=self.data.name)
+        write_model(path, parts, family=generator.config.family, data=self.data.name)
         return Saved("snapshot", path)
 
     def save_samples(self) -> Saved:

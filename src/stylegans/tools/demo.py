@@ -16,6 +16,7 @@ from PIL import Image
 
 from stylegans import checkpoint
 from stylegans.config import Run
+from stylegans.config.adjust import with_base
 from stylegans.data.images import ImageDataset, open_dataset
 from stylegans.data.pipeline import batches
 from stylegans.files import pictures
@@ -65,12 +66,7 @@ def prepare(device: torch.device, out: Path, *, minutes: float, seed: int) -> De
     The length is what this machine is found to train in the time, since the learning rates must fall to 0 at its end;
     a demo that continues keeps the length it had.
     """
-    config = get("small-64" if device.type == "cuda" else "small-32")
-    config = replace(
-        config,
-        generator=replace(config.generator, base=BASE),
-        discriminator=replace(config.discriminator, base=BASE),
-    )
+    config = with_base(get("small-64" if device.type == "cuda" else "small-32"), BASE)
     data = open_dataset(DATA, size=config.generator.resolution, xflip=True)
     config = replace(
         config,
@@ -86,7 +82,7 @@ def prepare(device: torch.device, out: Path, *, minutes: float, seed: int) -> De
 
 def images_per_second(config: Run, data: ImageDataset, device: torch.device, *, seconds: float = 5.0) -> float:
     """How fast this machine trains, by trying."""
-    precision = machine.choose_precision(config.training.precision, device)
+    precision = machine.choose_precision(config, device)
     config = replace(config, training=replace(config.training, precision=precision))
     state, phases = start(config, device=device)
     batch = config.training.batch

@@ -6,7 +6,7 @@ that the extra steps leave its pace unchanged (StyleGAN2, appendix B, "Lazy regu
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from torch import Tensor
@@ -32,30 +32,41 @@ class Term:
 
 @dataclass(frozen=True)
 class Phase:
-    """One optimizer step: the terms it sums, on every ``interval``-th batch."""
+    """One optimizer step: the terms it sums, on every ``every``-th batch, their loss multiplied by ``interval``."""
 
     player: Player
     terms: tuple[Term, ...]
     interval: int
+    every: int
 
 
-def phases(terms: Sequence[Term]) -> list[Phase]:
-    """Group terms into optimizer steps: the generator's first, then the discriminator's, dense before lazy."""
+def phases(terms: Sequence[Term], *, d_steps: int = 1) -> list[Phase]:
+    """Group terms into optimizer steps: the generator's first, then the discriminator's, dense before lazy.
+
+    ``d_steps``: batches per step of the generator (the critic's steps, n_critic, of WGAN). They stretch its
+    intervals but do not weigh: the generator moves less often, not further.
+    """
     steps: list[Phase] = []
     players: tuple[Player, ...] = ("generator", "discriminator")
     for player in players:
+        stride = d_steps if player == "generator" else 1
         mine = [term for term in terms if term.player == player]
         dense = tuple(term for term in mine if term.interval == 1)
         if dense:
-            steps.append(Phase(player, dense, 1))
-        steps += [Phase(player, (term,), term.interval) for term in mine if term.interval > 1]
+            steps.append(Phase(player, dense, 1, stride))
+        steps += [Phase(player, (term,), term.interval, term.interval * stride) for term in mine if term.interval > 1]
     return steps
 
 
 def lazy_correction(optimizer: Optimizer, intervals: Sequence[int]) -> Optimizer:
-    """Adam for a player whose lazy terms add steps: with c = k / (k + 1), lr·c and β^c (StyleGAN2, appendix B)."""
+    """Adam for a player whose lazy terms add steps: with c = k / (k + 1), lr·c and β^c (StyleGAN2, appendix B).
+
+    The other optimizers stay as they are.
+    """
+    if optimizer.kind != "adam":
+        return optimizer
     c = 1.0
     for interval in intervals:
         if interval > 1:
             c *= interval / (interval + 1)
-    return Optimizer(lr=optimizer.lr * c, beta1=optimizer.beta1**c, beta2=optimizer.beta2**c, eps=optimizer.eps)
+    return replace(optimizer, lr=optimizer.lr * c, beta1=optimizer.beta1**c, beta2=optimizer.beta2**c)

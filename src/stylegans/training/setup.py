@@ -16,7 +16,7 @@ def start(config: Run, *, device: torch.device) -> tuple[State, list[Phase]]:
     state = build(
         config,
         device=device,
-        g_adam=lazy_correction(training.g_optimizer, intervals["generator"]),
-        d_adam=lazy_correction(training.d_optimizer, intervals["discriminator"]),
+        g_optimizer=lazy_correction(training.g_optimizer, intervals["generator"]),
+        d_optimizer=lazy_correction(training.d_optimizer, intervals["discriminator"]),
     )
-    return state, phases(terms)
+    return state, phases(terms, d_steps=training.d_steps)

@@ -7,9 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from stylegans.config import Optimizer, Run
-from stylegans.networks.discriminator import StyleGAN2Discriminator
+from stylegans.networks.base import DiscriminatorNetwork, GeneratorNetwork
+from stylegans.networks.families import build_discriminator, build_generator
 from stylegans.networks.precision import set_precision
-from stylegans.networks.stylegan2 import StyleGAN2Generator
+from stylegans.networks.pyramid import set_lod
+from stylegans.nn.dropout import Dropout
+from stylegans.training.schedule import lod
 from stylegans.training.stats import Averages
 
 
@@ -29,59 +32,69 @@ class State:
 
     config: Run
     device: torch.device
-    generator: StyleGAN2Generator
-    discriminator: StyleGAN2Discriminator
-    generator_ema: StyleGAN2Generator
-    g_optimizer: torch.optim.Adam
-    d_optimizer: torch.optim.Adam
+    generator: GeneratorNetwork
+    discriminator: DiscriminatorNetwork
+    generator_ema: GeneratorNetwork
+    g_optimizer: torch.optim.Optimizer
+    d_optimizer: torch.optim.Optimizer
     path_length_mean: Tensor
     random: torch.Generator
-    """Draws latents, mixing cutoffs, noise inputs and path-length pictures."""
+    """Draws latents, mixing cutoffs, noise inputs, dropout, interpolations and path-length pictures."""
     averages: Averages
     images: int = 0
     """Real pictures shown so far: also the sampler's position."""
     step: int = 0
     """Batches so far."""
+    batch: int = 0
+    """Pictures in the last batch."""
 
     @property
     def kimg(self) -> float:
         return self.images / 1000
 
 
-def build(config: Run, *, device: torch.device, g_adam: Optimizer, d_adam: Optimizer) -> State:
+def build(config: Run, *, device: torch.device, g_optimizer: Optimizer, d_optimizer: Optimizer) -> State:
     """The state of a run before its first batch. Equal configs give equal states."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.training.seed)
-        generator = StyleGAN2Generator(config.generator)
-        discriminator = StyleGAN2Discriminator(config.discriminator)
+        generator = build_generator(config.generator)
+        discriminator = build_discriminator(config.discriminator)
     generator_ema = copy.deepcopy(generator).eval().requires_grad_(False)
     networks: tuple[nn.Module, ...] = (generator, discriminator, generator_ema)
     for network in networks:
         network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    dtype = torch.bfloat16 if config.training.precision == "bfloat16" else torch.float32
-    for player in (generator, discriminator):
-        set_precision(player, dtype)
+        set_lod(network, lod(config, 0))
     random = torch.Generator(device)
     random.manual_seed(config.training.seed)
+    for player in (generator, discriminator):
+        set_precision(player, torch.bfloat16 if config.training.precision == "bfloat16" else torch.float32)
+        draw_dropout_from(player, random)
     return State(
         config=config,
         device=device,
         generator=generator,
         discriminator=discriminator,
         generator_ema=generator_ema,
-        g_optimizer=adam(generator, g_adam),
-        d_optimizer=adam(discriminator, d_adam),
+        g_optimizer=make_optimizer(generator, g_optimizer),
+        d_optimizer=make_optimizer(discriminator, d_optimizer),
         path_length_mean=torch.zeros([], device=device),
         random=random,
         averages=Averages(),
     )
 
 
-def adam(network: nn.Module, config: Optimizer) -> torch.optim.Adam:
-    return torch.optim.Adam(
-        [{"params": list(network.parameters()), "initial_lr": config.lr}],  # what a schedule scales
-        lr=config.lr,
-        betas=(float(config.beta1), float(config.beta2)),  # PyTorch 2.13 refuses an integer 0
-        eps=config.eps,
-        fused=True,
-    )
+def draw_dropout_from(network: nn.Module, random: torch.Generator) -> None:
+    """Let the network's dropout draw from the training's own random numbers, which a checkpoint keeps."""
+    for module in network.modules():
+        if isinstance(module, Dropout):
+            module.random = random
+
+
+def make_optimizer(network: nn.Module, config: Optimizer) -> torch.optim.Optimizer:
+    parameters = [{"params": list(network.parameters()), "initial_lr": config.lr}]  # what a schedule scales
+    if config.kind == "sgd":
+        return torch.optim.SGD(parameters, lr=config.lr, momentum=config.beta1)
+    if config.kind == "rmsprop":
+        return torch.optim.RMSprop(parameters, lr=config.lr, alpha=config.beta2, eps=config.eps)
+    betas = (float(config.beta1), float(config.beta2))  # PyTorch 2.13 refuses an integer 0
+    return torch.optim.Adam(parameters, lr=config.lr, betas=betas, eps=config.eps, fused=True)

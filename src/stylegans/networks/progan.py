@@ -1,0 +1,100 @@
+"""The Progressive GAN generator (arXiv 1710.10196, table 2): a pyramid of 3×3 convolutions that grows (section 2).
+
+Every layer: equalised weights with He's gain √2 in them (section 4.1), leaky rectifier, pixel norm (section 4.2).
+"""
+
+import math
+from collections.abc import Iterable
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stylegans.config import ProGAN
+from stylegans.config.sizes import channels, levels
+from stylegans.networks.base import GeneratorNetwork, Synthesis
+from stylegans.networks.mapping import NormalizedLatents
+from stylegans.networks.protocol import Noise
+from stylegans.networks.pyramid import enlarge, fade, lod_of, register_lod
+from stylegans.nn.equalized import EqualizedConv2d
+from stylegans.nn.inputs import DenseInput
+from stylegans.nn.normalization import pixel_norm
+from stylegans.ops.activation import LEAK
+
+GAIN = math.sqrt(2)
+"""He's, for the rectifier that follows; the weights carry it."""
+
+NEAREST = (1.0, 1.0)
+"""The taps that repeat every pixel."""
+
+
+class SynthesisBlock(nn.Module):
+    """One level: two convolutions, the first of which doubles the size (on the base grid there is only the second)."""
+
+    def __init__(self, *, in_channels: int, out_channels: int, img_channels: int, is_base: bool) -> None:
+        super().__init__()
+        self.conv0 = (
+            None if is_base else EqualizedConv2d(in_channels, out_channels, 3, gain=GAIN, up=2, resample_filter=NEAREST)
+        )
+        self.conv1 = EqualizedConv2d(out_channels, out_channels, 3, gain=GAIN)
+        self.to_rgb = EqualizedConv2d(out_channels, img_channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.conv0 is not None:
+            x = rectify(self.conv0(x))
+        return rectify(self.conv1(x))
+
+
+def rectify(x: Tensor) -> Tensor:
+    """What follows every layer but those that draw."""
+    return pixel_norm(F.leaky_relu(x, LEAK))
+
+
+class ProGANSynthesis(Synthesis):
+    """ws ``[N, 1, w_dim]`` → images ``[N, C, H, W]``, of full size at every stage of growth."""
+
+    def __init__(self, config: ProGAN) -> None:
+        super().__init__()
+        self.num_ws = 1
+        widths = [
+            channels(config.base, level, channel_base=config.channel_base, channel_max=config.channel_max)
+            for level in range(levels(config.base, config.resolution))
+        ]
+        self.input = DenseInput(config.z_dim + config.c_dim, widths[0], config.base)
+        self.blocks = nn.ModuleList(
+            SynthesisBlock(
+                in_channels=widths[max(level - 1, 0)],
+                out_channels=width,
+                img_channels=config.img_channels,
+                is_base=level == 0,
+            )
+            for level, width in enumerate(widths)
+        )
+        register_lod(self)
+
+    def forward(self, ws: Tensor, *, noise: Noise = "const", generator: torch.Generator | None = None) -> Tensor:
+        self.check(ws, noise)
+        coarsest = len(self.blocks) - 1
+        lod = min(lod_of(self), coarsest)
+        finest = math.floor(lod)
+        x = rectify(self.input(ws[:, 0]))
+        image: Tensor | None = None
+        there = cast(Iterable[SynthesisBlock], self.blocks[: coarsest - finest + 1])
+        for level_lod, block in zip(range(coarsest, finest - 1, -1), there, strict=True):
+            x = block(x)
+            if fade(lod, level_lod - 1) == 0:
+                continue  # the next level draws alone
+            rgb = block.to_rgb(x)
+            image = rgb if image is None else rgb.lerp(enlarge(image, 2), fade(lod, level_lod))
+        assert image is not None  # the finest level always draws
+        return enlarge(image, 2**finest)
+
+
+class ProGANGenerator(GeneratorNetwork):
+    """z ``[N, z_dim]``, labels ``[N, c_dim]`` → images ``[N, C, H, W]``, about [-1, 1]."""
+
+    def __init__(self, config: ProGAN) -> None:
+        synthesis = ProGANSynthesis(config)
+        mapping = NormalizedLatents(z_dim=config.z_dim, c_dim=config.c_dim, num_ws=synthesis.num_ws)
+        super().__init__(config, synthesis=synthesis, mapping=mapping)
