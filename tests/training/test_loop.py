@@ -76,6 +76,30 @@ def test_accumulation_gives_the_gradient_of_the_whole_batch(small_run):
         torch.testing.assert_close(whole, accumulated, rtol=1e-4, atol=1e-7)
 
 
+def test_the_discriminator_can_learn_from_the_generators_own_pictures(small_run, monkeypatch):
+    """Both parts of a batch show it what the generator was trained on; nothing is made for it, nothing stays."""
+    run = small_run(pl_weight=0.0, r1_interval=0, batch=4, accumulate=2, reuse_fakes=True)
+    state, phases = start(run, device=CPU)
+    generate, score_both = objectives.generate, state.discriminator.score_both
+    made, judged = [], []
+
+    def generating(*arguments):
+        made.append(generate(*arguments))
+        return made[-1]
+
+    def scoring(fakes, *others):
+        judged.append(fakes)
+        return score_both(fakes, *others)
+
+    monkeypatch.setattr(objectives, "generate", generating)
+    monkeypatch.setattr(state.discriminator, "score_both", scoring)
+    next(loop.train(state, pictures(run), phases))
+    assert len(made) == len(judged) == 2
+    assert all(torch.equal(images, fakes) for (images, _), fakes in zip(made, judged, strict=True))
+    assert not any(fakes.requires_grad for fakes in judged)
+    assert not state.fakes
+
+
 def test_a_lazy_term_has_the_gradient_of_the_dense_one_in_expectation(small_run):
     """Over 16 batches, one lazy R1 (times 16) weighs as much as sixteen dense ones on the same pictures."""
     run = small_run(r1_gamma=3.0)

@@ -90,6 +90,8 @@ class Training:
     """The learning rates fall linearly to 0 from here; None: they stay."""
     anneal_to_kimg: float | None = None
     """Where they reach 0."""
+    reuse_fakes: bool = False
+    """The discriminator learns from the pictures the generator has just been trained on, instead of fresh ones."""
     accumulate: int = 1
     """A batch is processed in so many parts, to fit in memory."""
     precision: Precision = "float32"

@@ -33,6 +33,8 @@ def terms(training: Training) -> list[Term]:
 
 def generator_loss(state: State, sample: Sample) -> Tensor:
     images, _ = generate(state, sample)
+    if state.config.training.reuse_fakes:
+        state.fakes.append(images.detach())
     scores = state.discriminator(images, sample.labels)
     state.averages.add("scores_fake", scores)
     return GAMES[state.config.training.loss].generator(scores)
@@ -59,7 +61,7 @@ def relativistic_discriminator_loss(state: State, sample: Sample) -> Tensor:
 def score_both(state: State, sample: Sample) -> tuple[Tensor, Tensor]:
     """The discriminator's scores of generated and of real pictures."""
     with torch.no_grad():
-        images, _ = generate(state, sample)
+        images = state.fakes.popleft() if state.config.training.reuse_fakes else generate(state, sample)[0]
     fake, real = state.discriminator.score_both(images, sample.images, sample.labels)
     state.averages.add("scores_real", real)
     return fake, real

@@ -1,7 +1,8 @@
 """Everything a training remembers from one batch to the next."""
 
 import copy
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +42,8 @@ class State:
     random: torch.Generator
     """Draws latents, mixing cutoffs, noise inputs, dropout, interpolations and path-length pictures."""
     averages: Averages
+    fakes: deque[Tensor] = field(default_factory=deque)
+    """Pictures of the generator's step that the discriminator's step is still to take; none between batches."""
     images: int = 0
     """Real pictures shown so far: also the sampler's position."""
     step: int = 0
