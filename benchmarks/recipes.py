@@ -42,7 +42,7 @@ def recipe(
     rates: tuple[float, float] = (0.012, 0.009),
     **training: Any,
 ) -> Run:
-    """The demo's recipe in float32, with another wiring, width, grid, pair of rates (generator's, discriminator's) or number."""
+    """The demo's recipe in float32, with another wiring, width, grid, rates (of G, of D) or number."""
     run, shared = get("small-32"), {"base": (base, base), "channel_base": channel_base}
     g_optimizer, d_optimizer = (Optimizer(lr=rate) for rate in rates)
     optimizers = {"g_optimizer": g_optimizer, "d_optimizer": d_optimizer}
