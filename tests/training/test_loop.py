@@ -1,14 +1,18 @@
 import itertools
 import math
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 import torch
 
-from stylegans.config import Optimizer
+from stylegans.config import Growth, Loss, Optimizer
+from stylegans.config.adjust import with_batch, with_loss, with_size, with_width
 from stylegans.data.pipeline import Batch
 from stylegans.errors import RunFailed
-from stylegans.training import loop, objectives
+from stylegans.networks.pyramid import lod_of
+from stylegans.presets import get
+from stylegans.training import loop, objectives, schedule
 from stylegans.training.phases import Phase, Term
 from stylegans.training.setup import start
 
@@ -17,7 +21,7 @@ CPU = torch.device("cpu")
 
 def pictures(run, *, seed=0):
     random = torch.Generator().manual_seed(seed)
-    n, c_dim = run.training.batch, run.discriminator.c_dim
+    n, c_dim = run.training.batch, getattr(run.discriminator, "c_dim", 0)
     shape = (n, run.generator.img_channels, *run.generator.resolution)
     while True:
         labels = torch.eye(c_dim)[torch.randint(c_dim, [n], generator=random)] if c_dim else torch.zeros(n, 0)
@@ -155,3 +159,99 @@ def test_a_training_learns_a_constant_colour(small_run):
     for _ in itertools.islice(loop.train(state, itertools.repeat(grey), phases), 150):
         pass
     assert (state.generator_ema(z) - target).abs().mean() < before / 2
+
+
+# --- the games ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", get_args(Loss))
+def test_every_game_trains_both_players(small_run, loss):
+    run = with_loss(small_run(), loss)
+    before, _ = start(run, device=CPU)
+    after = trained(run, 2)
+    for name in ("generator", "discriminator"):
+        pairs = zip(getattr(before, name).parameters(), getattr(after, name).parameters(), strict=True)
+        assert any(not torch.equal(old, new) for old, new in pairs)
+    assert all(math.isfinite(mean) for mean in after.averages.means().values())
+    assert ("gradient_penalty" in after.averages.means()) == (loss == "wgan-gp")
+
+
+def test_r2_is_a_term_of_its_own(small_run):
+    assert trained(small_run(r2_gamma=1.0), 1).averages.means()["R2"] > 0
+
+
+def test_a_clipped_critic_stays_in_its_box(small_run):
+    run = with_loss(small_run(), "wgan")
+    largest = [
+        max(p.abs().max() for p in s.discriminator.parameters()) for s in (start(run, device=CPU)[0], trained(run, 1))
+    ]
+    assert largest[0] > 0.01
+    assert largest[1] <= 0.01
+
+
+def test_the_critic_takes_its_steps_before_the_generator_moves_again(small_run):
+    run = small_run(d_steps=3, pl_weight=0.0)
+    state, phases = start(run, device=CPU)
+    moved = []
+    generator = [p.clone() for p in state.generator.parameters()]
+    for _ in itertools.islice(loop.train(state, pictures(run), phases), 6):
+        now = [p.clone() for p in state.generator.parameters()]
+        moved.append(any(not torch.equal(a, b) for a, b in zip(generator, now, strict=True)))
+        generator = now
+    assert moved == [True, False, False, True, False, False]
+
+
+# --- growth ---------------------------------------------------------------------------------------------------------
+
+
+def growing_run(small_run, **growth):
+    run = small_run(growth=Growth(start=4, stable_kimg=0.008, fade_kimg=0.008, **growth), pl_weight=0.0)
+    return replace(
+        run,
+        generator=replace(run.generator, architecture="grow"),
+        discriminator=replace(run.discriminator, architecture="grow"),
+    )
+
+
+def test_all_three_networks_follow_the_schedule(small_run):
+    run = growing_run(small_run)
+    state, phases = start(run, device=CPU)
+    stages = []
+    for _ in itertools.islice(loop.train(state, pictures(run), phases), 10):
+        lods = {lod_of(network) for network in (state.generator, state.discriminator, state.generator_ema)}
+        assert len(lods) == 1
+        stages += lods
+    assert stages == [2, 2, 2, 1.5, 1, 1, 1, 0.5, 0, 0]
+
+
+def test_the_optimizers_start_anew_where_a_fade_begins_or_ends(small_run):
+    run = growing_run(small_run)
+    state, phases = start(run, device=CPU)
+    ages = []
+    for _ in itertools.islice(loop.train(state, pictures(run), phases), 6):
+        ages.append(max(int(moments["step"]) for moments in state.g_optimizer.state.values()))
+    assert ages == [1, 2, 3, 1, 1, 2]  # the fade begins at the fourth batch and is over at the fifth
+
+
+def test_every_stage_has_its_batch_and_rate(small_run):
+    run = growing_run(small_run, batch=((4, 8),), lr=((8, 0.5),))
+    state, phases = start(run, device=CPU)
+    seen = []
+    while state.images < 24:
+        size = schedule.batch_size(run, state.images)
+        batch = Batch(torch.zeros(size, 3, 16, 16, dtype=torch.uint8), torch.zeros(size, 0))
+        next(loop.train(state, [batch], phases))
+        group = state.g_optimizer.param_groups[0]
+        seen.append((state.batch, round(group["lr"] / group["initial_lr"] * run.training.g_optimizer.lr, 6)))
+    base = run.training.g_optimizer.lr
+    assert seen == [(8, base), (8, base), (4, 0.5), (4, 0.5)]
+
+
+def test_dropout_draws_from_the_trainings_own_numbers():
+    run = with_width(with_batch(with_size(get("gan"), (8, 8)), 4), channel_base=16, channel_max=16)
+    critics = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)  # PyTorch's own numbers, which no checkpoint keeps
+        critics.append(trained(run, 2).discriminator)
+    pairs = zip(*(critic.parameters() for critic in critics), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)

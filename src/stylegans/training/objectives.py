@@ -32,9 +32,7 @@ def terms(training: Training) -> list[Term]:
 
 
 def generator_loss(state: State, sample: Sample) -> Tensor:
-    images, _ = generate(state, sample)
-    if state.config.training.reuse_fakes:
-        state.fakes.append(images.detach())
+    images = draw(state, sample)
     scores = state.discriminator(images, sample.labels)
     state.averages.add("scores_fake", scores)
     return GAMES[state.config.training.loss].generator(scores)
@@ -47,7 +45,7 @@ def discriminator_loss(state: State, sample: Sample) -> Tensor:
 
 
 def relativistic_generator_loss(state: State, sample: Sample) -> Tensor:
-    images, _ = generate(state, sample)
+    images = draw(state, sample)
     fake, real = state.discriminator.score_both(images, sample.images, sample.labels)
     state.averages.add("scores_fake", fake)
     return adversarial.generator_relativistic(fake, real)
@@ -58,10 +56,18 @@ def relativistic_discriminator_loss(state: State, sample: Sample) -> Tensor:
     return adversarial.discriminator_relativistic(fake, real) + drift_loss(state, real)
 
 
+def draw(state: State, sample: Sample) -> Tensor:
+    """Pictures for the generator's own step; the discriminator is handed them on if it is to reuse them."""
+    images, _ = generate(state, sample)
+    if state.config.training.reuse_fakes:
+        state.fakes.append(images.detach())
+    return images
+
+
 def score_both(state: State, sample: Sample) -> tuple[Tensor, Tensor]:
-    """The discriminator's scores of generated and of real pictures."""
+    """The discriminator's scores of generated pictures, fresh unless some were handed on, and of real ones."""
     with torch.no_grad():
-        images = state.fakes.popleft() if state.config.training.reuse_fakes else generate(state, sample)[0]
+        images = state.fakes.popleft() if state.fakes else generate(state, sample)[0]
     fake, real = state.discriminator.score_both(images, sample.images, sample.labels)
     state.averages.add("scores_real", real)
     return fake, real
