@@ -9,7 +9,7 @@ from stylegans.interop import nvidia_pytorch, nvidia_tensorflow_stylegan2
 from stylegans.losses.gradient_penalty import r1
 from stylegans.networks.discriminator import StyleGAN2Discriminator
 from stylegans.networks.precision import set_precision
-from stylegans.networks.pyramid import enlarge, grows, set_lod, shrink
+from stylegans.networks.pyramid import enlarge, set_lod, shrink
 
 PUBLISHED = [
     "ada_D_orig_c0",
@@ -31,6 +31,11 @@ PUBLISHED_TENSORFLOW = [
     "sg2_D_skip",
     "sg2_D_stylegan",
 ]
+
+
+def has_stage(network):
+    """Whether the network keeps a stage of growth."""
+    return any(name.endswith("lod") for name, _ in network.named_buffers())
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -173,8 +178,8 @@ def growing(**options):
 
 
 def test_networks_that_grow_alone_keep_a_stage():
-    assert grows(make(architecture="grow"))
-    assert not any(grows(make(architecture=wiring)) for wiring in ("orig", "skip", "resnet"))
+    assert has_stage(make(architecture="grow"))
+    assert not any(has_stage(make(architecture=wiring)) for wiring in ("orig", "skip", "resnet"))
 
 
 def test_grown_it_is_the_orig_wiring():

@@ -9,16 +9,23 @@ from torch import nn
 from stylegans.networks.pyramid import (
     active_ws,
     at_lod,
+    blend,
     enlarge,
     fade,
-    grows,
     lod_of,
+    present,
     register_lod,
     set_lod,
     shrink,
+    to_size,
 )
 
 LODS = st.floats(0, 3)
+
+
+def has_stage(network):
+    """Whether the network keeps a stage of growth."""
+    return any(name.endswith("lod") for name, _ in network.named_buffers())
 
 
 def pictures():
@@ -113,7 +120,32 @@ def test_the_stage_reaches_a_growing_part_and_is_saved_with_it():
 
 def test_a_network_that_does_not_grow_is_whole_at_every_stage():
     network = nn.Linear(1, 1)
-    assert not grows(network)
-    assert grows(growing())
+    assert not has_stage(network)
+    assert has_stage(growing())
     set_lod(network, 2)
     assert lod_of(network) == 0
+
+
+@pytest.mark.parametrize(
+    ("lod", "there"),
+    [
+        (0, [("4", 0, False), ("8", 0, False), ("16", 0, True)]),
+        (0.25, [("4", 0, False), ("8", 0, True), ("16", 0.25, True)]),
+        (1, [("4", 0, False), ("8", 0, True)]),
+        (1.5, [("4", 0, True), ("8", 0.5, True)]),
+        (2, [("4", 0, True)]),
+        (9, [("4", 0, True)]),
+    ],
+)
+def test_a_level_is_there_as_far_as_it_has_come_and_draws_until_it_is_replaced(lod, there):
+    assert list(present(["4", "8", "16"], lod)) == there
+
+
+def test_the_finer_picture_fades_in_over_the_coarser():
+    finer, coarser = torch.ones(1, 1, 4, 4), torch.zeros(1, 1, 2, 2)
+    assert (blend(finer, coarser, 0.75) == 0.25).all()
+    assert blend(finer, None, 0.75) is finer
+
+
+def test_pictures_of_any_stage_come_to_full_size():
+    assert to_size(torch.ones(2, 3, 3, 5), (12, 20)).shape == (2, 3, 12, 20)

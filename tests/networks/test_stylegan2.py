@@ -10,7 +10,7 @@ from stylegans.interop import nvidia_pytorch, nvidia_tensorflow_stylegan2
 from stylegans.losses.path_length import path_lengths
 from stylegans.networks.precision import set_precision
 from stylegans.networks.protocol import Generator
-from stylegans.networks.pyramid import enlarge, grows, lod_of, set_lod, shrink
+from stylegans.networks.pyramid import enlarge, lod_of, set_lod, shrink
 from stylegans.networks.stylegan2 import StyleGAN2Generator
 
 PUBLISHED = [
@@ -32,6 +32,11 @@ PUBLISHED_TENSORFLOW = [
     "sg2_G_skip_labels5",
     "sg2_G_skip_mixkernel",
 ]
+
+
+def has_stage(network):
+    """Whether the network keeps a stage of growth."""
+    return any(name.endswith("lod") for name, _ in network.named_buffers())
 
 
 @pytest.fixture
@@ -192,8 +197,8 @@ def growing(**options):
 
 
 def test_networks_that_grow_alone_keep_a_stage():
-    assert grows(make(architecture="grow"))
-    assert not any(grows(make(architecture=wiring)) for wiring in ("orig", "skip", "resnet"))
+    assert has_stage(make(architecture="grow"))
+    assert not any(has_stage(make(architecture=wiring)) for wiring in ("orig", "skip", "resnet"))
 
 
 def test_grown_it_is_the_orig_wiring():

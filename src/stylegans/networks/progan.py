@@ -16,7 +16,7 @@ from stylegans.config.sizes import channels, levels
 from stylegans.networks.base import GeneratorNetwork, Synthesis
 from stylegans.networks.mapping import NormalizedLatents
 from stylegans.networks.protocol import Noise
-from stylegans.networks.pyramid import enlarge, fade, lod_of, register_lod
+from stylegans.networks.pyramid import blend, lod_of, present, register_lod, to_size
 from stylegans.nn.equalized import EqualizedConv2d
 from stylegans.nn.inputs import DenseInput
 from stylegans.nn.normalization import pixel_norm
@@ -71,24 +71,19 @@ class ProGANSynthesis(Synthesis):
             )
             for level, width in enumerate(widths)
         )
+        self.resolution = config.resolution
         register_lod(self)
 
     def forward(self, ws: Tensor, *, noise: Noise = "const", generator: torch.Generator | None = None) -> Tensor:
         self.check(ws, noise)
-        coarsest = len(self.blocks) - 1
-        lod = min(lod_of(self), coarsest)
-        finest = math.floor(lod)
         x = rectify(self.input(ws[:, 0]))
         image: Tensor | None = None
-        there = cast(Iterable[SynthesisBlock], self.blocks[: coarsest - finest + 1])
-        for level_lod, block in zip(range(coarsest, finest - 1, -1), there, strict=True):
+        for block, coming, draws in present(cast(Iterable[SynthesisBlock], self.blocks), lod_of(self)):
             x = block(x)
-            if fade(lod, level_lod - 1) == 0:
-                continue  # the next level draws alone
-            rgb = block.to_rgb(x)
-            image = rgb if image is None else rgb.lerp(enlarge(image, 2), fade(lod, level_lod))
+            if draws:
+                image = blend(block.to_rgb(x), image, coming)
         assert image is not None  # the finest level always draws
-        return enlarge(image, 2**finest)
+        return to_size(image, self.resolution)
 
 
 class ProGANGenerator(GeneratorNetwork):

@@ -7,10 +7,16 @@ When the level changes is ``training/schedule.py``.
 """
 
 import math
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from stylegans.config.sizes import Size
+
+L = TypeVar("L")
 
 NAME = "lod"
 
@@ -35,17 +41,35 @@ def lod_of(network: nn.Module) -> float:
     return 0.0
 
 
-def grows(network: nn.Module) -> bool:
-    """Whether ``network`` or a part of it is a growing one."""
-    return any(name.rpartition(".")[2] == NAME for name, _ in network.named_buffers())
-
-
 def fade(lod: float, level_lod: int) -> float:
     """How far the level whose picture is 2^``level_lod`` times smaller is still to come.
 
     0: it draws alone; 1: it is not there yet and the level below draws for it; between: both, blended.
     """
     return min(max(lod - level_lod, 0.0), 1.0)
+
+
+def present(levels: Iterable[L], lod: float) -> Iterator[tuple[L, float, bool]]:
+    """The levels of a generator that are there at ``lod``, the coarsest first.
+
+    With each, how far it is still to come (``fade``), and whether its picture is needed: a level that a finer one has
+    wholly replaced does not draw. The base grid is always there.
+    """
+    every = list(levels)
+    coarsest = len(every) - 1
+    lod = min(lod, coarsest)
+    for level_lod, level in zip(range(coarsest, math.floor(lod) - 1, -1), every, strict=False):
+        yield level, fade(lod, level_lod), fade(lod, level_lod - 1) > 0
+
+
+def blend(finer: Tensor, coarser: Tensor | None, coming: float) -> Tensor:
+    """A level's picture and that of the level below it, half its size, while the finer one fades in."""
+    return finer if coarser is None else finer.lerp(enlarge(coarser, 2), coming)
+
+
+def to_size(images: Tensor, size: Size) -> Tensor:
+    """Pictures ``[N, C, h, w]`` of any stage at the full ``size`` (height, width)."""
+    return enlarge(images, size[0] // images.shape[2])
 
 
 def enlarge(images: Tensor, factor: int) -> Tensor:

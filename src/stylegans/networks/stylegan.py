@@ -17,7 +17,7 @@ from stylegans.errors import UserError
 from stylegans.networks.base import GeneratorNetwork, Synthesis
 from stylegans.networks.mapping import LabelEmbedding, LatentMapping
 from stylegans.networks.protocol import Noise
-from stylegans.networks.pyramid import enlarge, fade, register_lod
+from stylegans.networks.pyramid import blend, present, register_lod, to_size
 from stylegans.nn.equalized import EqualizedConv2d, EqualizedLinear
 from stylegans.nn.inputs import ConstantInput, DenseInput
 from stylegans.nn.noise import NoiseInput
@@ -170,25 +170,21 @@ class StyleGANSynthesis(Synthesis):
             )
             for level in range(self.num_levels)
         )
+        self.resolution = config.resolution
         register_lod(self)
 
     def forward(self, ws: Tensor, *, noise: Noise = "const", generator: torch.Generator | None = None) -> Tensor:
         self.check(ws, noise)
-        lod = min(float(self.lod), self.num_levels - 1)  # the base grid is always there
         x = self.input(ws.shape[0] if isinstance(self.input, ConstantInput) else ws[:, 0])
         styles = ws.expand(-1, 2 * self.num_levels, -1)  # the one w of a network without styles goes unread
         image: Tensor | None = None
-        for level, block in enumerate(cast(Iterable[SynthesisBlock], self.blocks)):
-            level_lod = self.num_levels - 1 - level
-            coming = fade(lod, level_lod)
-            if coming == 1:  # nor are the finer levels there
-                break
+        there = present(cast(Iterable[SynthesisBlock], self.blocks), float(self.lod))
+        for level, (block, coming, draws) in enumerate(there):
             x = block(x, styles[:, 2 * level : 2 * level + 2], noise=noise, generator=generator)
-            if fade(lod, level_lod - 1) > 0:  # else the next level draws alone
-                rgb = block.to_rgb(x)
-                image = rgb if image is None else rgb.lerp(enlarge(image, 2), coming)
-        assert image is not None  # some level always draws
-        return enlarge(image, 2 ** math.floor(lod))
+            if draws:
+                image = blend(block.to_rgb(x), image, coming)
+        assert image is not None  # the finest level always draws
+        return to_size(image, self.resolution)
 
 
 def num_ws(config: StyleGAN) -> int:

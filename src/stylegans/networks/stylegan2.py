@@ -17,7 +17,7 @@ from stylegans.config.sizes import Size, channels, levels
 from stylegans.networks.base import GeneratorNetwork, Synthesis
 from stylegans.networks.mapping import MappingNetwork
 from stylegans.networks.protocol import Noise
-from stylegans.networks.pyramid import enlarge, fade, register_lod
+from stylegans.networks.pyramid import blend, present, register_lod, to_size
 from stylegans.nn.equalized import EqualizedConv2d
 from stylegans.nn.inputs import ConstantInput
 from stylegans.nn.modulated import StyledConv, ToRGB
@@ -95,35 +95,33 @@ class SynthesisNetwork(Synthesis):
             for level in range(count)
         )
         self.register_buffer("f", fir_filter(config.resample_filter), persistent=False)
+        self.resolution = config.resolution
         self.grow = config.architecture == "grow"
         if self.grow:
             register_lod(self)
 
     def forward(self, ws: Tensor, *, noise: Noise = "const", generator: torch.Generator | None = None) -> Tensor:
         self.check(ws, noise)
-        coarsest = len(self.blocks) - 1
-        lod = min(float(self.lod), coarsest) if self.grow else 0.0
-        finest = math.floor(lod)
-        there = cast(Iterable[SynthesisBlock], self.blocks[: coarsest - finest + 1])
         x = self.input(ws.shape[0])
         image: Tensor | None = None
         first = 0
-        for level_lod, block in zip(range(coarsest, finest - 1, -1), there, strict=True):
+        lod = float(self.lod) if self.grow else 0.0
+        for block, coming, draws in present(cast(Iterable[SynthesisBlock], self.blocks), lod):
             count = 1 if first == 0 else 2
             styles = ws[:, first : first + count + 1]  # a level's picture shares the w of the next level's first layer
             x = block(x, styles, noise=noise, generator=generator)
             first += count
-            if block.to_rgb is None or (self.grow and fade(lod, level_lod - 1) == 0):
-                continue  # it has no picture, or the next level draws alone
+            if block.to_rgb is None or (self.grow and not draws):
+                continue
             rgb = block.to_rgb(x, styles[:, -1]).float()
-            if image is None:
+            if self.grow:
+                image = blend(rgb, image, coming)
+            elif image is None:
                 image = rgb
-            elif self.grow:
-                image = rgb.lerp(enlarge(image, 2), fade(lod, level_lod))
             else:
                 image = rgb + upsample(image, self.f)
         assert image is not None  # the finest level always draws
-        return enlarge(image, 2**finest)
+        return to_size(image, self.resolution)
 
 
 class StyleGAN2Generator(GeneratorNetwork):
