@@ -1,4 +1,4 @@
-"""Do the papers' networks learn? One short training each, at 32² on the embedded people, from GAN to StyleGAN2.
+"""Do the papers' networks learn? One short training each, at 32² on the embedded people, from DCGAN to StyleGAN2.
 
     python benchmarks/lineage.py [PRESET ...] [--out runs/lineage] [--results benchmarks/results/lineage]
 
@@ -57,7 +57,6 @@ def growing(preset: str, *, kimg: float, lr: float) -> Run:
 
 
 SHORT: dict[str, Callable[[], Run]] = {
-    "gan": lambda: short("gan", kimg=24, batch=16, lr=0.0002, channel_base=240, channel_max=240),
     "dcgan": lambda: short("dcgan", kimg=24, batch=16, lr=0.0002, channel_base=2048, channel_max=128),
     "wgan-gp": lambda: short("wgan-gp", kimg=24, batch=16, lr=0.001),
     "progan": lambda: growing("progan", kimg=12, lr=0.002),
