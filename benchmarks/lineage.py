@@ -58,10 +58,12 @@ def growing(preset: str, *, kimg: float, lr: float) -> Run:
 
 SHORT: dict[str, Callable[[], Run]] = {
     "dcgan": lambda: short("dcgan", kimg=24, batch=16, lr=0.0002, channel_base=2048, channel_max=128),
-    "wgan-gp": lambda: short("wgan-gp", kimg=24, batch=16, lr=0.001),
+    "wgan-gp": lambda: short("wgan-gp", kimg=24, batch=16, lr=0.001, channel_base=512),
     "progan": lambda: growing("progan", kimg=12, lr=0.002),
     "stylegan-f": lambda: delta.training(growing("stylegan-f", kimg=12, lr=0.002), r1_gamma=1.0),
-    "stylegan2-f": lambda: delta.training(short("stylegan2-f", kimg=8, batch=8, lr=0.002), r1_gamma=1.0, ema_kimg=1.0),
+    "stylegan2-f": lambda: delta.training(
+        short("stylegan2-f", kimg=12, batch=8, lr=0.004, channel_base=512), r1_gamma=1.0, ema_kimg=1.0
+    ),
 }
 """R1 is weaker than at 1024², as its published rule for small pictures says."""
 
