@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +81,9 @@ def test_check_of_what_cannot_be_trained_on_gives_1_and_a_command_that_mends_it(
     [
         (["--size", "huge"], "^--size: 'huge' is not a size"),
         (["--size", "50"], "^--size: 50x50"),
-        (["--channels", "2"], "^--channels: '2' is not one of 1, 3, 4"),
+        (["--channels", "0"], "^--channels: 0 should be at least 1"),
+        (["--channels", "2"], "^SRC: none of the 7 pictures .* has 3 channels, not 2"),
+        (["--depth", "12"], "^--depth: '12' is not one of 8, 16"),
         (["--crop", "left"], "^--crop: 'left' is not one of center, wide, none"),
         (["--filter", "cubic"], "^--filter: 'cubic' is not one of lanczos, box"),
         (["--sise", "32"], "^--sise: no such option; did you mean --size"),
@@ -92,3 +95,30 @@ def test_a_wrong_option_is_one_line_that_names_it(
     with pytest.raises(UserError, match=complaint):
         main(["build", str(pictures), str(tmp_path / "out.zip"), *words])
     assert not (tmp_path / "out.zip").exists()
+
+
+def test_deep_pictures_their_vectors_and_odd_names_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "deep"
+    source.mkdir()
+    for number in range(3):
+        np.save(source / f"{number}.npy", np.full((5, 16, 16), number, np.uint16))
+    (source / "two\nlines.png").write_text("x")
+    rows = [[f"{number}.npy", [number % 2, number / 2]] for number in range(3)]
+    (source / "dataset.json").write_text(json.dumps({"labels": rows, "label_names": ["smiles", "turned"]}))
+    assert main(["build", str(source), str(tmp_path / "plain.zip")]) == 0
+    assert "3 pictures have 16 bits and were rounded to 8; see --depth 16" in capsys.readouterr().out
+    assert main(["build", str(source), str(tmp_path / "out.zip"), "--depth", "16", "--channels", "5"]) == 0
+    out = capsys.readouterr().out
+    assert r"skipped two\nlines.png: has no label in dataset.json" in out
+    assert "labels: vectors of length 2" in out
+    assert "out.zip: 3 pictures, 16x16 (chosen; --size sets another), 5 channels of 16 bits, 1 skipped" in out
+    assert main(["check", str(tmp_path / "out.zip")]) == 0
+    out = capsys.readouterr().out
+    for line in (
+        "5 channels of 16 bits: 3",
+        "16: 3",
+        "3 vectors of length 2",
+        "smiles: 1 positive",
+        "mean 0.5, 0 to 1",
+    ):
+        assert line in out

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from stylegans.data.check import check, difference_hash, near_pairs
-from stylegans.errors import MissingFile
+from stylegans.data.images import open_dataset
+from stylegans.errors import MissingFile, UserError
 
 Photo = Callable[..., Image.Image]
 
@@ -52,13 +53,78 @@ def test_near_duplicates_look_alike_but_differ(uniform: Path) -> None:
     assert ("0/0.png", "copy.jpg") in findings.near_duplicates
 
 
+def test_plain_pictures_are_not_called_alike(tmp_path: Path) -> None:
+    for colour in ("red", "green", "blue"):
+        Image.new("RGB", (16, 16), colour).save(tmp_path / f"{colour}.png")
+    assert check(tmp_path).near_duplicates == ()
+
+
 def test_classes_are_counted_and_pictures_without_a_label_too(uniform: Path) -> None:
     labels = [["0/0.png", 1], ["0/2.png", 1], ["1/1.png", 0]]
     (uniform / "dataset.json").write_text(json.dumps({"labels": labels, "label_names": ["cat", "dog"]}))
     findings = check(uniform)
     assert (findings.classes, findings.unlabelled) == ((("cat", 1), ("dog", 2)), 5)
-    (uniform / "dataset.json").write_text(json.dumps({"labels": [["0/0.png", [1, 2]]]}))
-    assert check(uniform).label_length == 2
+
+
+def test_vectors_are_summed_up_place_by_place(uniform: Path) -> None:
+    labels = [["0/0.png", [1, 2]], ["0/2.png", [0, -1.5]], ["1/1.png", [1, 0]]]
+    (uniform / "dataset.json").write_text(json.dumps({"labels": labels, "label_names": ["smiles", "turned"]}))
+    findings = check(uniform)
+    assert (findings.vectors, findings.unlabelled, findings.classes) == (3, 5, ())
+    smiles, turned = findings.columns
+    assert (smiles.name, smiles.positive, smiles.mean) == ("smiles", 2, pytest.approx(2 / 3))
+    assert (turned.positive, turned.smallest, turned.largest) == (None, -1.5, 2)
+    assert turned.mean == pytest.approx(1 / 6)
+
+
+def write_arrays(folder: Path, channels: int, dtype: type, count: int = 3) -> None:
+    folder.mkdir(exist_ok=True)
+    for number in range(count):
+        values = np.random.default_rng(number).integers(0, np.iinfo(dtype).max + 1, (channels, 16, 16))
+        np.save(folder / f"{number}.npy", values.astype(dtype))
+
+
+@pytest.mark.parametrize(("channels", "dtype", "mode"), [(2, np.uint8, "2 channels of 8 bits"), (3, np.uint8, "RGB")])
+def test_arrays_are_looked_over_like_any_picture(tmp_path: Path, channels: int, dtype: type, mode: str) -> None:
+    write_arrays(tmp_path, channels, dtype)
+    (tmp_path / "copy.npy").write_bytes((tmp_path / "0.npy").read_bytes())
+    findings = check(tmp_path)
+    assert (findings.modes, findings.depths, findings.problems) == (((mode, 4),), ((8, 4),), ())
+    assert findings.duplicates == (("0.npy", "copy.npy"),)
+    (tmp_path / "cut.npy").write_bytes((tmp_path / "0.npy").read_bytes()[:-9])
+    np.save(tmp_path / "floats.npy", np.zeros((3, 8, 8)))
+    assert dict(check(tmp_path).corrupt).keys() == {"cut.npy", "floats.npy"}
+
+
+def test_it_refuses_what_a_training_refuses_and_nothing_else(tmp_path: Path, photo: Photo) -> None:
+    def agree(folder: Path) -> bool:
+        try:
+            dataset = open_dataset(folder)
+            for index in range(len(dataset)):
+                dataset.image(index)
+        except UserError:
+            return bool(check(folder).problems)
+        return not check(folder).problems
+
+    folder = tmp_path / "grows"
+    write_arrays(folder, 3, np.uint8, count=1)
+    assert agree(folder)
+    photo(16, 16).save(folder / "8.png")  # beside an array of 8 bits: the same to a training
+    assert agree(folder)
+    assert not check(folder).problems
+    for name, array in (("9", np.zeros((2, 16, 16), np.uint8)), ("9", np.zeros((3, 16, 16), np.uint16))):
+        np.save(folder / f"{name}.npy", array)
+        assert agree(folder)
+        assert check(folder).problems
+
+
+def test_grey_of_16_bits_is_mended_by_a_build_that_keeps_them(tmp_path: Path) -> None:
+    for number in range(2):
+        Image.fromarray(np.full((16, 16), 1000 + number, np.uint16)).save(tmp_path / f"{number}.png")
+    findings = check(tmp_path)
+    assert findings.depths == ((16, 2),)
+    assert findings.mend is not None
+    assert findings.mend.endswith("--size 16 --depth 16")
 
 
 @pytest.mark.parametrize(

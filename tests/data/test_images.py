@@ -64,6 +64,91 @@ def test_modes_give_one_three_and_four_channels(tmp_path: Path, photo: Photo, mo
     assert open_dataset(tmp_path).image(0).shape == ({"L": 1, "RGB": 3, "RGBA": 4}[mode], 8, 8)
 
 
+def write_arrays(folder: Path, *shape: int, dtype: type = np.uint16, count: int = 6) -> np.ndarray:
+    folder.mkdir(exist_ok=True)
+    values = np.random.default_rng(0).integers(0, np.iinfo(dtype).max + 1, (count, *shape)).astype(dtype)
+    for number, array in enumerate(values):
+        np.save(folder / f"{number}.npy", array)
+    return values
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 7])
+def test_arrays_are_pictures_of_any_channels_and_8_or_16_bits(
+    tmp_path: Path, zipped: Callable[[Path], Path], dtype: type, channels: int
+) -> None:
+    values = write_arrays(tmp_path / "set", channels, 8, 12, dtype=dtype)
+    for path in (tmp_path / "set", zipped(tmp_path / "set")):
+        dataset = open_dataset(path, xflip=True)
+        found = everything(dataset)
+        assert (dataset.channels, dataset.depth, dataset.resolution) == (channels, 8 * values.itemsize, (8, 12))
+        assert found.dtype == dtype
+        np.testing.assert_array_equal(found[:6], values)
+        np.testing.assert_array_equal(found[6:], values[..., ::-1])
+        np.testing.assert_array_equal(everything(dataset), found)  # out of its cache
+
+
+def test_arrays_are_resized_as_they_are_read(tmp_path: Path) -> None:
+    values = write_arrays(tmp_path / "set", 5, 8, 12)
+    means = values.astype(np.float64).reshape(6, 5, 4, 2, 6, 2).mean((3, 5))
+    assert np.abs(everything(open_dataset(tmp_path / "set", size=(4, 6))) - means).max() <= 0.51
+    assert open_dataset(tmp_path / "set", size=(16, 24)).image(0).shape == (5, 16, 24)
+
+
+@pytest.mark.parametrize("odd", [np.zeros((5, 8, 12), np.uint8), np.zeros((4, 8, 12), np.uint16)])
+def test_arrays_of_other_channels_or_bits_are_named(tmp_path: Path, odd: np.ndarray) -> None:
+    write_arrays(tmp_path / "set", 5, 8, 12)
+    np.save(tmp_path / "set" / "odd.npy", odd)
+    with pytest.raises(UserError, match=r"odd\.npy is 12x8 \d channels of \d+ bits, .* 12x8 5 channels of 16 bits"):
+        open_dataset(tmp_path / "set")
+
+
+def test_a_subset_is_chosen_by_its_seed_and_keeps_the_order(uniform: Path) -> None:
+    whole = everything(open_dataset(uniform))
+    number = {picture.tobytes(): index for index, picture in enumerate(whole)}
+
+    def chosen(count: int, seed: int = 0) -> list[int]:
+        part = everything(open_dataset(uniform, subset=count, subset_seed=seed))
+        return [number[picture.tobytes()] for picture in part]
+
+    assert chosen(5) == chosen(5) == sorted(chosen(5))
+    assert len(set(chosen(5))) == 5
+    assert len({tuple(chosen(5, seed)) for seed in range(8)}) > 4
+    assert chosen(8) == list(range(8))
+    assert chosen(3) == [3, 4, 7]  # and never changes
+
+
+def test_a_subset_is_mirrored_hashed_and_labelled_as_itself(uniform: Path) -> None:
+    label(uniform, [[f"{n % 2}/{n}.png", n] for n in range(8)])
+    part = open_dataset(uniform, subset=3, xflip=True, labels=True)
+    assert (len(part), part.c_dim) == (6, 8)
+    np.testing.assert_array_equal(part.image(3), part.image(0)[:, :, ::-1])
+    assert [int(part.label(index).argmax()) for index in range(6)] == [6, 1, 7, 6, 1, 7]
+    hashes = {open_dataset(uniform, subset=count, subset_seed=seed).content_hash() for count, seed in ((3, 0), (3, 1))}
+    assert len(hashes | {open_dataset(uniform).content_hash()}) == 3
+    assert open_dataset(uniform, subset=8).content_hash() == open_dataset(uniform).content_hash()
+
+
+@pytest.mark.parametrize(("count", "complaint"), [(9, "holds 8 pictures, not 9"), (1, "1 pictures are too few")])
+def test_a_subset_that_cannot_be_is_one_line(uniform: Path, count: int, complaint: str) -> None:
+    with pytest.raises(UserError, match=f"^--subset: .*{complaint}"):
+        open_dataset(uniform, subset=count)
+
+
+@pytest.mark.parametrize(
+    "vectors",
+    [[[n % 2, 1 - n % 2, 1] for n in range(8)], [[n / 3, -1.2] for n in range(8)]],
+    ids=["multi", "continuous"],
+)
+def test_label_vectors_come_as_they_are(uniform: Path, vectors: list[list[float]]) -> None:
+    names = ["a", "b", "c"][: len(vectors[0])]
+    label(uniform, [[f"{n % 2}/{n}.png", vectors[n]] for n in range(8)], label_names=names)
+    dataset = open_dataset(uniform, labels=True, xflip=True)
+    assert (dataset.c_dim, dataset.label_names) == (len(names), names)
+    np.testing.assert_array_equal(dataset.label(1), np.array(vectors[2], np.float32))  # the second name is 0/2.png
+    np.testing.assert_array_equal(dataset.label(9), dataset.label(1))
+
+
 def test_shrinking_by_a_whole_factor_is_the_mean_over_each_square(uniform: Path) -> None:
     full, half = open_dataset(uniform), open_dataset(uniform, size=(8, 12))
     means = everything(full).reshape(8, 3, 8, 2, 12, 2).mean((3, 5))

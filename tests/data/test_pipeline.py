@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stylegans.data.images import open_dataset
-from stylegans.data.pipeline import Batch, batches, indices
+from stylegans.data.pipeline import Batch, batches, indices, to_float
 from stylegans.errors import UserError
 
 COUNTS = st.integers(1, 50)
@@ -59,6 +59,37 @@ def test_batches_are_bytes_and_floats(uniform: Path) -> None:
     (batch,) = stream(uniform, 1)
     assert (batch.images.shape, batch.images.dtype) == ((3, 3, 16, 24), torch.uint8)
     assert (batch.labels.shape, batch.labels.dtype) == ((3, 0), torch.float32)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_arrays_pass_with_their_type_and_channels(tmp_path: Path, dtype: type, workers: int) -> None:
+    values = np.random.default_rng(0).integers(0, np.iinfo(dtype).max + 1, (4, 5, 6, 8)).astype(dtype)
+    for number, array in enumerate(values):
+        np.save(tmp_path / f"{number}.npy", array)
+    (batch,) = stream(tmp_path, 1, batch=4, workers=workers)
+    assert batch.images.dtype == torch.from_numpy(values).dtype
+    chosen = [index % 4 for index in indices(0, 4, n=8, seed=1)]
+    mirrored = [index >= 4 for index in indices(0, 4, n=8, seed=1)]
+    expected = [values[i][..., ::-1] if flip else values[i] for i, flip in zip(chosen, mirrored, strict=True)]
+    np.testing.assert_array_equal(batch.images.numpy(), np.stack(expected))
+
+
+def test_floats_go_from_minus_one_to_one_whatever_the_bits() -> None:
+    for dtype, half in ((torch.uint8, 127.5), (torch.uint16, 32767.5)):
+        values = torch.tensor([0, 1, 100, 2 * half], dtype=torch.float64)
+        found = to_float(values.to(dtype))
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found.double(), values / half - 1, rtol=0, atol=1e-7)
+        assert found[[0, -1]].tolist() == [-1, 1]
+    with pytest.raises(ValueError, match=r"uint8 or uint16, not torch\.int32"):
+        to_float(torch.zeros(1, dtype=torch.int32))
+
+
+@given(st.integers(0, 255))
+def test_a_byte_means_the_same_in_16_bits(byte: int) -> None:
+    deep = to_float(torch.tensor([byte * 257]).to(torch.uint16))
+    torch.testing.assert_close(deep, to_float(torch.tensor([byte], dtype=torch.uint8)), rtol=0, atol=2e-7)
 
 
 @pytest.mark.parametrize("position", [1, 3, 16, 100])

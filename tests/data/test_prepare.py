@@ -1,4 +1,3 @@
-import io
 import json
 import zipfile
 from collections.abc import Callable
@@ -8,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stylegans.config.sizes import halvings
 from stylegans.data import prepare
 from stylegans.data.images import open_dataset
-from stylegans.data.prepare import build, transform
+from stylegans.data.prepare import build
 from stylegans.errors import MissingFile, UserError
 
 Photo = Callable[..., Image.Image]
@@ -147,36 +147,6 @@ def test_default_channels_are_3_unless_every_picture_is_grey(tmp_path: Path, pho
     assert open_dataset(tmp_path / "rgba.zip").channels == 4
 
 
-def test_a_jpeg_decoded_at_reduced_scale_looks_as_if_decoded_whole(photo: Photo) -> None:
-    stream = io.BytesIO()
-    photo(901, 1201).save(stream, "jpeg", quality=95)
-    whole, reduced = Image.open(stream), Image.open(stream)
-    whole.load()
-    options = {"size": (32, 32), "crop": "center", "resample": "lanczos", "mode": "RGB"}
-    pixels = [np.asarray(transform(picture, **options)[0]).astype(int) for picture in (whole, reduced)]  # type: ignore[arg-type]
-    assert reduced.size == (301, 226)
-    assert np.abs(pixels[0] - pixels[1]).mean() <= 2
-
-
-def test_crop_center_keeps_the_middle() -> None:
-    stripes = Image.fromarray(np.repeat(np.arange(100, dtype=np.uint8)[None], 20, axis=0))
-    picture, enlarged = transform(stripes, size=(20, 20), crop="center", resample="box", mode="L")
-    assert not enlarged
-    np.testing.assert_array_equal(np.asarray(picture)[0], np.arange(40, 60))
-
-
-@pytest.mark.parametrize(("size", "bars"), [((24, 32), (slice(0, 4), slice(28, 32))), ((32, 24), None)])
-@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
-def test_crop_wide_puts_black_bars_to_a_square(size: tuple[int, int], bars: object, mode: str) -> None:
-    picture, _ = transform(Image.new(mode, (60, 90), "white"), size=size, crop="wide", resample="lanczos", mode=mode)
-    pixels = np.asarray(picture).reshape(32, 32, -1)
-    pixels = pixels if bars else pixels.transpose(1, 0, 2)
-    assert (pixels[4:28] == 255).all()
-    for bar in (pixels[:4], pixels[28:]):
-        assert (bar[..., :3] == 0).all()
-        assert (bar[..., 3:] == 255).all()
-
-
 def test_crop_wide_reports_the_square(uniform: Path, tmp_path: Path) -> None:
     assert build(uniform, tmp_path / "out.zip", size=(12, 16), crop="wide").size == (16, 16)
     assert open_dataset(tmp_path / "out.zip").resolution == (16, 16)
@@ -189,26 +159,111 @@ def test_crop_none_leaves_out_what_has_another_shape(uniform: Path, tmp_path: Pa
     assert report.skipped == (("other.png", "24x20 has another shape than 12x8, and --crop none cuts nothing"),)
 
 
-def test_box_is_the_mean_and_lanczos_is_not() -> None:
-    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 32), dtype=np.uint8))
-    box, _ = transform(noise, size=(8, 8), crop="center", resample="box", mode="L")
-    lanczos, _ = transform(noise, size=(8, 8), crop="center", resample="lanczos", mode="L")
-    mean = np.asarray(noise).reshape(8, 4, 8, 4).mean((1, 3))
-    assert np.abs(np.asarray(box) - mean).max() <= 1
-    assert np.abs(np.asarray(lanczos) - mean).max() > 1
-
-
 def test_enlarged_pictures_are_counted(uniform: Path, tmp_path: Path) -> None:
     assert build(uniform, tmp_path / "out.zip", size=(32, 32)).enlarged == 8
     assert build(uniform, tmp_path / "smaller.zip", size=(16, 16)).enlarged == 0
 
 
-def test_transparent_pictures_shrink_without_dark_edges() -> None:
-    picture = Image.new("RGBA", (16, 16), (0, 0, 0, 0))
-    picture.paste((255, 255, 255, 255), (0, 0, 5, 16))
-    small, _ = transform(picture, size=(4, 4), crop="center", resample="box", mode="RGBA")
-    pixels = np.asarray(small)
-    assert (pixels[pixels[..., 3] > 0][:, :3] == 255).all()
+def arrays_in(folder: Path, *shape: int, dtype: type = np.uint16, count: int = 4) -> np.ndarray:
+    folder.mkdir(exist_ok=True)
+    values = np.random.default_rng(0).integers(0, np.iinfo(dtype).max + 1, (count, *shape)).astype(dtype)
+    for number, array in enumerate(values):
+        np.save(folder / f"{number}.npy", array)
+    return values
+
+
+@pytest.mark.parametrize("name", ["out.zip", "out"])
+@pytest.mark.parametrize(("channels", "dtype"), [(1, np.uint16), (3, np.uint16), (5, np.uint8), (2, np.uint16)])
+def test_arrays_keep_every_number_in_a_set_of_their_depth(
+    tmp_path: Path, channels: int, dtype: type, name: str
+) -> None:
+    values = arrays_in(tmp_path / "src", channels, 16, 24, dtype=dtype)
+    depth = 8 * values.itemsize
+    report = build(tmp_path / "src", tmp_path / name, size=(16, 24), channels=channels, depth=depth)
+    dataset = open_dataset(tmp_path / name)
+    assert (report.channels, report.depth, report.rounded) == (channels, depth, 0)
+    assert (dataset.channels, dataset.depth) == (channels, depth)
+    np.testing.assert_array_equal([dataset.image(index) for index in range(4)], values)
+
+
+@pytest.mark.parametrize("form", ["png", "tif"])
+def test_grey_of_16_bits_keeps_them(tmp_path: Path, form: str) -> None:
+    (tmp_path / "src").mkdir()
+    values = np.random.default_rng(0).integers(0, 65536, (2, 16, 16), dtype=np.uint16)
+    for number in range(2):
+        Image.fromarray(values[number]).save(tmp_path / "src" / f"{number}.{form}")
+    report = build(tmp_path / "src", tmp_path / "out.zip", depth=16)
+    dataset = open_dataset(tmp_path / "out.zip")
+    assert (report.channels, report.depth, report.rounded) == (1, 16, 0)
+    np.testing.assert_array_equal([dataset.image(index)[0] for index in range(2)], values)
+    assert build(tmp_path / "src", tmp_path / "eight.zip").rounded == 2
+
+
+def test_arrays_of_8_bits_and_1_3_or_4_channels_become_pngs(tmp_path: Path) -> None:
+    for channels in (1, 3, 4):
+        values = arrays_in(tmp_path / f"{channels}", channels, 16, 16, dtype=np.uint8)
+        report = build(tmp_path / f"{channels}", tmp_path / f"{channels}.zip", channels=channels)
+        with zipfile.ZipFile(tmp_path / f"{channels}.zip") as archive:
+            assert archive.namelist()[0] == "00000/img00000000.png"
+        dataset = open_dataset(tmp_path / f"{channels}.zip")
+        assert report.channels == dataset.channels == channels
+        np.testing.assert_array_equal([dataset.image(index) for index in range(4)], values)
+
+
+@pytest.mark.parametrize(("channels", "default"), [(1, 1), (2, 2), (3, 3), (4, 3), (6, 6)])
+def test_the_default_channels_of_arrays(tmp_path: Path, channels: int, default: int) -> None:
+    arrays_in(tmp_path / "src", channels, 16, 16)
+    assert build(tmp_path / "src", tmp_path / "out.zip").channels == default
+
+
+def test_other_channels_than_most_have_are_left_out_and_named(tmp_path: Path, photo: Photo) -> None:
+    arrays_in(tmp_path / "src", 5, 16, 16)
+    photo(16, 16).save(tmp_path / "src" / "z.png")
+    np.save(tmp_path / "src" / "y.npy", np.zeros((2, 16, 16), np.uint8))
+    report = build(tmp_path / "src", tmp_path / "out.zip")
+    assert report.skipped == (("y.npy", "has 2 channels, not 5"), ("z.png", "has 3 channels, not 5"))
+
+
+def test_deep_sets_of_the_same_source_are_the_same_bytes(adversarial: Path, tmp_path: Path) -> None:
+    for name in ("one.zip", "two.zip"):
+        build(adversarial, tmp_path / name, size=(16, 16), depth=16, channels=3)
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+    assert open_dataset(tmp_path / "one.zip").depth == 16
+
+
+@pytest.mark.parametrize("size", [(64, 96), (96, 64), (384, 640), (32, 32), (28, 28)])
+def test_rectangles_of_rgba(tmp_path: Path, photo: Photo, size: tuple[int, int]) -> None:
+    (tmp_path / "src").mkdir()
+    for number in range(2):
+        sprite = photo(90, 120, "RGBA", seed=number)
+        sprite.putalpha(photo(90, 120, "L", seed=number + 9))
+        sprite.save(tmp_path / "src" / f"{number}.png")
+    report = build(tmp_path / "src", tmp_path / "out.zip", size=size, channels=4)
+    dataset = open_dataset(tmp_path / "out.zip")
+    assert (report.size, dataset.resolution, dataset.channels) == (size, size, 4)
+    assert dataset.image(0)[3].std() > 0
+    assert min(halvings(size)) in (3, 4, 7)
+
+
+@pytest.mark.parametrize(
+    "vectors",
+    [[[n % 2, 1 - n % 2, 1] for n in range(8)], [[n / 3, -1.2] for n in range(8)]],
+    ids=["multi", "continuous"],
+)
+def test_label_vectors_come_through_with_their_names(uniform: Path, tmp_path: Path, vectors: list[list[float]]) -> None:
+    names = ["a", "b", "c"][: len(vectors[0])]
+    rows = [[f"{n % 2}/{n}.png", vectors[n]] for n in range(8)]
+    (uniform / "dataset.json").write_text(json.dumps({"labels": rows, "label_names": names}))
+    table = "".join(f"{name},{','.join(map(str, vector))}\n" for name, vector in rows)
+    (tmp_path / "labels.csv").write_text(f"name,{','.join(names)}\n{table}")
+    for name, labels in (("json.zip", None), ("csv.zip", str(tmp_path / "labels.csv"))):
+        report = build(uniform, tmp_path / name, size=(16, 24), labels=labels)
+        assert (report.label_length, report.classes) == (len(names), ())
+        dataset = open_dataset(tmp_path / name, labels=True)
+        assert (dataset.c_dim, dataset.label_names) == (len(names), names)
+        found = [dataset.label(index) for index in range(8)]
+        np.testing.assert_array_equal(found, np.array(vectors, np.float32)[[0, 2, 4, 6, 1, 3, 5, 7]])
+    assert (tmp_path / "json.zip").read_bytes() == (tmp_path / "csv.zip").read_bytes()
 
 
 def test_an_existing_destination_is_refused(uniform: Path, tmp_path: Path) -> None:
@@ -236,6 +291,8 @@ def test_a_failure_leaves_nothing_behind(uniform: Path, tmp_path: Path, monkeypa
         ({"size": (50, 50)}, "^--size: 50x50 .* 48x48 or 52x52"),
         ({"crop": "wide"}, "^--crop wide: needs a --size that is not square"),
         ({"crop": "wide", "size": (64, 64)}, "^--crop wide: needs"),
+        ({"channels": 0}, "^--channels: 0 should be at least 1"),
+        ({"depth": 12}, "^--depth: 12 is neither 8 nor 16"),
         ({"labels": "nope.csv"}, "^--labels: 'nope.csv' is not a file"),
     ],
 )

@@ -1,4 +1,6 @@
+import os
 import pickle
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +36,25 @@ def test_a_pickled_zip_opens_again(uniform: Path, zipped: Callable[[Path], Path]
     copy = pickle.loads(pickle.dumps(archive))
     with copy.open(copy.members()[0]) as stream:
         assert stream.read(4) == b"\x89PNG"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_what_is_no_regular_file_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    folder = Folder(tmp_path)
+    loop, pipe = folder.members()
+    with pytest.raises(ValueError, match="no regular file"):
+        folder.open(pipe)
+    with pytest.raises(OSError, match="symbolic links"):
+        folder.open(loop)
+
+
+@pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="file names are Unicode here")
+def test_names_that_are_no_unicode_have_a_fingerprint(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"\xff.png")).write_text("x")
+    folder = Folder(tmp_path)
+    assert len(folder.fingerprint(folder.members())) == 64
 
 
 def test_a_fingerprint_changes_with_content_and_name(uniform: Path, zipped: Callable[[Path], Path]) -> None:

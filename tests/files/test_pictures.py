@@ -8,7 +8,18 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from stylegans.errors import UserError
-from stylegans.files.pictures import enlarge, on_white, quantise, save_picture, save_png, tile, to_uint8
+from stylegans.files.pictures import (
+    as_image,
+    enlarge,
+    on_white,
+    quantise,
+    save_picture,
+    save_png,
+    tile,
+    to_8_bits,
+    to_uint8,
+    visible,
+)
 
 
 def random_picture(*shape: int) -> np.ndarray:
@@ -65,6 +76,26 @@ def test_what_a_png_cannot_hold_is_saved_as_an_array_channels_first(tmp_path: Pa
     path = save_picture(tmp_path / "seed0001", random_picture(5, 7, 6))
     assert path.name == "seed0001.npy"
     np.testing.assert_array_equal(np.load(path), random_picture(5, 7, 6).transpose(2, 0, 1))
+
+
+def test_16_bits_are_saved_as_an_array(tmp_path: Path) -> None:
+    picture = random_picture(5, 7, 3).astype(np.uint16) * np.uint16(200)
+    path = save_picture(tmp_path / "deep", picture)
+    assert path.name == "deep.npy"
+    np.testing.assert_array_equal(np.load(path), picture.transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize(("channels", "shown"), [(1, 1), (2, 1), (3, 3), (4, 4), (5, 3), (9, 3)])
+def test_of_any_channels_something_can_be_shown(channels: int, shown: int) -> None:
+    pictures = random_picture(2, 5, 7, channels)
+    np.testing.assert_array_equal(visible(pictures), pictures[..., :shown])
+    np.testing.assert_array_equal(visible(pictures.astype(np.uint16) * np.uint16(257)), pictures[..., :shown])
+    as_image(visible(pictures[0]))
+
+
+@given(st.integers(0, 65535))
+def test_16_bits_are_rounded_to_the_nearest_8(value: int) -> None:
+    assert to_8_bits(np.array([value], np.uint16)) == round(value / 257)
 
 
 @given(count=st.integers(1, 9), columns=st.integers(1, 4), gap=st.integers(0, 3))

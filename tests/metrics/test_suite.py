@@ -68,6 +68,21 @@ def test_real_statistics_are_of_every_picture_once_though_the_set_be_mirrored() 
     np.testing.assert_allclose(got.gaussian.mean, data.values.mean(axis=0), rtol=1e-6)
 
 
+def test_real_pictures_of_16_bits_are_measured_in_8() -> None:
+    data = Colours(20)
+    plain = RealFeatures(data).statistics(Means(), num=20, seed=0, batch=7, device=torch.device("cpu"))
+    data.values = data.values.astype(np.uint16) * np.uint16(257)
+    deep = RealFeatures(data).statistics(Means(), num=20, seed=0, batch=7, device=torch.device("cpu"))
+    np.testing.assert_array_equal(plain.gaussian.mean, deep.gaussian.mean)
+
+
+@pytest.mark.parametrize("channels", [2, 5])
+def test_channels_no_feature_network_sees_are_refused_up_front(channels: int) -> None:
+    suite.check_channels(4)
+    with pytest.raises(UserError, match=f"^--metrics: pictures of {channels} channels cannot be measured"):
+        suite.check_channels(channels)
+
+
 def test_when_there_are_more_real_pictures_than_asked_the_seed_chooses() -> None:
     def chosen(seed: int) -> np.ndarray:
         reals = RealFeatures(Colours(50))

@@ -33,6 +33,19 @@ def test_grids_are_pictures_of_the_generator(small_run):
     assert grid.shape == (16 * (len(latents.z) // latents.columns), 16 * latents.columns, 3)
 
 
+@pytest.mark.parametrize(("channels", "dtype"), [(2, np.uint8), (5, np.uint8), (5, np.uint16), (1, np.uint16)])
+def test_grids_show_something_of_pictures_that_no_png_holds(small_run, tmp_path, channels, dtype):
+    for number in range(3):
+        np.save(tmp_path / f"{number}.npy", np.full((channels, 16, 16), np.iinfo(dtype).max, dtype))
+    data = open_dataset(tmp_path)
+    reals = report.real_grid(data, columns=2, rows=1, seed=0)
+    generator = StyleGAN2Generator(small_run(channels=channels).generator)
+    fakes = report.sample_grid(generator, report.grid_latents(generator, data, seed=0))
+    shown = 1 if channels < 3 else 3
+    assert (reals.shape, reals.dtype, reals.min()) == ((16, 32, shown), np.uint8, 255)
+    assert (fakes.shape[2], fakes.dtype) == (shown, np.uint8)
+
+
 def test_curves_are_drawn(tmp_path):
     losses = {"loss_G": 1.0, "loss_D": 2.0, "scores_real": 0.1, "scores_fake": -0.2}
     ticks = [{"kimg": k, "losses": losses | ({"R1": 0.1} if k % 2 else {})} for k in range(5)]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from stylegans.data.check import Findings
+    from stylegans.data.check import Column, Findings
     from stylegans.data.prepare import Report
 
 HELP = """usage: stylegans data VERB ...
@@ -74,6 +74,7 @@ def build(argv: list[str]) -> int:
             crop=options.crop,
             resample=options.filter_,
             channels=options.channels,
+            depth=options.depth,
             labels=options.labels,
             progress=advance,
         )
@@ -113,7 +114,8 @@ def _build_options() -> type[Any]:
         """Make a data set for training of any pictures: one size, one mode, a zip or folder of PNGs.
 
         Pictures that cannot be used are skipped and named. Transparency is laid on white, 16 bits become 8, EXIF
-        rotations are applied."""
+        rotations are applied. Pictures of any number of channels are read from .npy files, uint8 or uint16
+        [channels, height, width]; what a PNG does not hold is written as such."""
 
         src: Positional[str]
         """A folder, read at any depth, or a zip of pictures; or an embedded set's name."""
@@ -127,11 +129,14 @@ def _build_options() -> type[Any]:
         what has another shape."""
         filter_: Annotated[Literal["lanczos", "box"], arg(name="filter")] = "lanczos"
         """How pictures are resized; box is the mean over each pixel's area."""
-        channels: Literal[1, 3, 4] | None = None
-        """1 grey, 3 RGB, 4 RGBA. Default: 1 if every picture is grey, else 3."""
+        channels: int | None = None
+        """1 grey, 3 RGB, 4 RGBA, or the number that the source's .npy pictures have. Default: that number if it is
+        another and most have it, else 1 if every picture is grey, else 3."""
+        depth: Literal[8, 16] = 8
+        """Bits per number. 16 keeps what grey PNGs and TIFFs of 16 bits and .npy pictures hold, and writes .npy."""
         labels: str | None = None
-        """folders: each first-level sub-folder is a class; or a dataset.json or CSV of name,label. Default: the
-        source's own dataset.json if it has one."""
+        """folders: each first-level sub-folder is a class; or a dataset.json or CSV of name,label (a class) or
+        name,number,number,... below a heading (vectors). Default: the source's own dataset.json if it has one."""
 
     return Options
 
@@ -151,32 +156,43 @@ def _check_options() -> type[Any]:
 
 def _tell_report(report: "Report", dst: str, *, chosen: bool) -> None:
     from stylegans.config.sizes import format_size
+    from stylegans.data.words import printable
 
     console = _console()
     for name, reason in report.skipped:
-        console.print(f"skipped {name}: {reason}", soft_wrap=True)
+        console.print(f"skipped {printable(name)}: {reason}", soft_wrap=True)
     if report.classes:
         console.print("classes: " + ", ".join(f"{name} {count}" for name, count in report.classes), soft_wrap=True)
     if report.enlarged:
         console.print(f"{report.enlarged} pictures were smaller than the size and were enlarged", soft_wrap=True)
-    mode = {1: "grey", 3: "RGB", 4: "RGBA"}[report.channels]
+    if report.label_length:
+        console.print(f"labels: vectors of length {report.label_length}", soft_wrap=True)
+    if report.rounded:
+        console.print(f"{report.rounded} pictures have 16 bits and were rounded to 8; see --depth 16", soft_wrap=True)
+    mode = {1: "grey", 3: "RGB", 4: "RGBA"}.get(report.channels, f"{report.channels} channels")
+    depth = "" if report.depth == 8 else f" of {report.depth} bits"
     size = f"{format_size(report.size)}{' (chosen; --size sets another)' if chosen else ''}"
     skipped = f", {len(report.skipped)} skipped" if report.skipped else ""
-    console.print(f"{dst}: {report.kept} pictures, {size}, {mode}{skipped}", soft_wrap=True)
+    console.print(f"{dst}: {report.kept} pictures, {size}, {mode}{depth}{skipped}", soft_wrap=True)
 
 
 def _tell_findings(findings: "Findings") -> None:
     from stylegans.config.sizes import format_size
+    from stylegans.data.words import printable
 
     console = _console()
     table = _table(findings.name, "")
     table.add_row("pictures", str(findings.pictures))
     table.add_row("sizes", _counted([(format_size(size), count) for size, count in findings.sizes]))
     table.add_row("modes", _counted(findings.modes))
-    table.add_row("classes", _classes(findings))
-    table.add_row("duplicates", _shown([" = ".join(names) for names in findings.duplicates]))
-    table.add_row("pairs that look alike", _shown([" ~ ".join(names) for names in findings.near_duplicates]))
-    table.add_row("corrupt", _shown([f"{name}: {reason}" for name, reason in findings.corrupt]))
+    table.add_row("bits", _counted([(str(depth), count) for depth, count in findings.depths]))
+    table.add_row("labels" if findings.vectors else "classes", _labels(findings))
+    table.add_row("duplicates", _shown([" = ".join(map(printable, names)) for names in findings.duplicates]))
+    alike = [" ~ ".join(map(printable, names)) for names in findings.near_duplicates]
+    table.add_row("pairs that look alike", _shown(alike))
+    table.add_row("corrupt", _shown([f"{printable(name)}: {reason}" for name, reason in findings.corrupt]))
+    if findings.rounded:
+        table.add_row("rounded", f"{findings.rounded} with 16 bits per colour, of which 8 are read")
     if findings.rotated:
         table.add_row("rotated", f"{findings.rotated} by EXIF, which only data build applies")
     console.print(table)
@@ -187,11 +203,18 @@ def _tell_findings(findings: "Findings") -> None:
     console.print(f"not fit for training: {'; '.join(findings.problems)}{mend}", soft_wrap=True)
 
 
-def _classes(findings: "Findings") -> str:
+def _labels(findings: "Findings") -> str:
     without = f"\n{findings.unlabelled} pictures have no label" if findings.unlabelled else ""
-    if findings.label_length:
-        return f"vectors of length {findings.label_length}{without}"
+    if findings.columns:
+        head = f"{findings.vectors} vectors of length {len(findings.columns)}"
+        return f"{head}\n{_shown([_column(column) for column in findings.columns], number=False)}{without}"
     return f"{_counted(findings.classes) if findings.classes else 'no labels'}{without}"
+
+
+def _column(column: "Column") -> str:
+    if column.positive is not None:
+        return f"{column.name}: {column.positive} positive"
+    return f"{column.name}: mean {column.mean:.4g}, {column.smallest:.4g} to {column.largest:.4g}"
 
 
 def _counted(rows: Sequence[tuple[str, int]]) -> str:

@@ -12,12 +12,15 @@ from PIL import Image
 
 from stylegans.config.sizes import Size, base_grid
 from stylegans.data import decode
-from stylegans.data.labels import parse_catalogue
+from stylegans.data.images import FEWEST, members_of
+from stylegans.data.labels import Label, parse_catalogue
 from stylegans.data.ordered import ordered
 from stylegans.data.prepare import class_counts
 from stylegans.data.sizing import mend_command
 from stylegans.data.store import CATALOGUE, Member, Store, open_store
+from stylegans.data.words import reason
 from stylegans.errors import UserError
+from stylegans.files.pictures import as_image, visible
 
 NEAR = 2
 """Difference hashes that differ in no more than so many of their 64 bits are near-duplicates."""
@@ -33,17 +36,23 @@ class Findings:
     sizes: tuple[tuple[Size, int], ...]
     """((height, width), pictures), the commonest first."""
     modes: tuple[tuple[str, int], ...]
-    """(PIL's mode, pictures), the commonest first."""
+    """(PIL's mode, or an array's channels and bits; pictures), the commonest first."""
+    depths: tuple[tuple[int, int], ...]
+    """(bits per number as a training or build reads them, pictures), the commonest first."""
+    rounded: int
+    """Pictures of 16 bits per colour, of which 8 are read."""
     classes: tuple[tuple[str, int], ...]
     """(name or number, pictures)."""
-    label_length: int
-    """Length of the labels if they are vectors, else 0."""
+    vectors: int
+    """Pictures whose label is a vector."""
+    columns: tuple["Column", ...]
+    """The places of the vectors."""
     unlabelled: int
     """Pictures without a label in a set that has labels."""
     duplicates: tuple[tuple[str, ...], ...]
     """Groups of pictures with the same pixels."""
     near_duplicates: tuple[tuple[str, str], ...]
-    """Pairs that look alike: difference hashes at most ``NEAR`` bits apart, pixels not the same."""
+    """Pairs that look alike: difference hashes at most ``NEAR`` bits apart, pixels not the same; of plain ones none."""
     corrupt: tuple[tuple[str, str], ...]
     """(name, reason) of files that cannot be decoded."""
     rotated: int
@@ -55,9 +64,21 @@ class Findings:
 
 
 @dataclass(frozen=True)
+class Column:
+    """One place of all label vectors."""
+
+    name: str
+    """Its name, or its number from 0."""
+    positive: int | None
+    """How many are 1 if all are 0 or 1 (yes or no), else None."""
+    mean: float
+    smallest: float
+    largest: float
+
+
+@dataclass(frozen=True)
 class _Seen:
-    size: Size
-    mode: str
+    header: decode.Header
     digest: bytes
     hash: np.uint64
     rotated: bool
@@ -71,11 +92,9 @@ def check(path: str | Path, *, progress: Callable[[int, int], None] | None = Non
         UserError: it is neither folder nor zip, or its ``dataset.json`` is in no known layout.
     """
     opened = open_store(path, option="PATH")
-    members = opened.store.members()
     content = opened.store.catalogue()
     known = None if content is None else parse_catalogue(content, where=CATALOGUE, subset=opened.subset)
-    if opened.subset is not None and known is not None:
-        members = [member for member in members if member.name in known.by_name]
+    members = members_of(opened, known)
     seen: dict[str, _Seen] = {}
     corrupt: list[tuple[str, str]] = []
     with decode.reading_any():
@@ -88,24 +107,45 @@ def check(path: str | Path, *, progress: Callable[[int, int], None] | None = Non
                 seen[member.name] = result
             if progress is not None:
                 progress(done + 1, len(members))
-    sizes = Counter(picture.size for picture in seen.values())
-    modes = Counter(picture.mode for picture in seen.values())
+    headers = [picture.header for picture in seen.values()]
     labels = [] if known is None else [known.by_name[member.name] for member in members if member.name in known.by_name]
-    problems = _problems(len(members), sizes, modes, corrupt)
+    names = None if known is None else known.class_names
+    columns = label_columns(labels, names)
+    problems = _problems(len(members), headers, len(corrupt))
     return Findings(
         name=opened.name,
         pictures=len(members),
-        sizes=tuple(sizes.most_common()),
-        modes=tuple(modes.most_common()),
-        classes=class_counts(labels, None if known is None else known.class_names),
-        label_length=len(labels[0]) if labels and isinstance(labels[0], tuple) else 0,
+        sizes=tuple(Counter(header.size for header in headers).most_common()),
+        modes=tuple(Counter(header.mode for header in headers).most_common()),
+        depths=tuple(Counter(header.depth for header in headers).most_common()),
+        rounded=sum(header.is_rounded for header in headers),
+        classes=class_counts(labels, names),
+        vectors=len(labels) if columns else 0,
+        columns=columns,
         unlabelled=0 if known is None else len(members) - len(labels),
         duplicates=_duplicates(seen),
         near_duplicates=_near_duplicates(seen),
         corrupt=tuple(corrupt),
         rotated=sum(picture.rotated for picture in seen.values()),
         problems=problems,
-        mend=mend_command(path, [picture.size for picture in seen.values()]) if problems and seen else None,
+        mend=_mend(path, headers) if problems and headers else None,
+    )
+
+
+def label_columns(labels: Sequence[Label], names: Sequence[str] | None) -> tuple[Column, ...]:
+    """Each place of ``labels`` that are vectors; none of classes."""
+    if not labels or not isinstance(labels[0], tuple):
+        return ()
+    named = names or ()
+    return tuple(
+        Column(
+            name=named[place] if place < len(named) else str(place),
+            positive=int(values.sum()) if np.isin(values, (0, 1)).all() else None,
+            mean=float(values.mean()),
+            smallest=float(values.min()),
+            largest=float(values.max()),
+        )
+        for place, values in enumerate(np.array(labels, dtype=np.float64).T)
     )
 
 
@@ -130,18 +170,25 @@ def _look(store: Store, member: Member) -> _Seen | str:
     """What one picture is, or why it cannot be decoded."""
     try:
         with store.open(member) as stream:
-            picture = decode.open_picture(stream)
-            picture.load()
-            pixels = hashlib.sha256(f"{picture.mode} {picture.size}".encode() + picture.tobytes()).digest()
+            picture = decode.read(stream)
+            header = decode.header_of(picture)
+            if isinstance(picture, Image.Image):
+                picture.load()
             return _Seen(
-                size=(picture.height, picture.width),
-                mode=picture.mode,
-                digest=pixels,
-                hash=difference_hash(picture),
-                rotated=decode.is_turned(picture),
+                header=header,
+                digest=hashlib.sha256(f"{header}".encode() + picture.tobytes()).digest(),
+                hash=_looks(picture),
+                rotated=isinstance(picture, Image.Image) and decode.is_turned(picture),
             )
     except Exception as error:  # a broken file makes PIL raise almost anything
-        return " ".join(str(error).split()) or type(error).__name__
+        return reason(error)
+
+
+def _looks(picture: decode.Picture) -> np.uint64:
+    """The difference hash of what can be shown of it."""
+    if isinstance(picture, Image.Image):
+        return difference_hash(picture)
+    return difference_hash(as_image(visible(picture.transpose(1, 2, 0))))
 
 
 def _duplicates(seen: dict[str, _Seen]) -> tuple[tuple[str, ...], ...]:
@@ -152,25 +199,29 @@ def _duplicates(seen: dict[str, _Seen]) -> tuple[tuple[str, ...], ...]:
 
 
 def _near_duplicates(seen: dict[str, _Seen]) -> tuple[tuple[str, str], ...]:
-    distinct = {picture.digest: (name, picture.hash) for name, picture in reversed(seen.items())}
+    # A hash without a bit set is that of a picture of one colour: it says nothing, and all such would be one another's.
+    distinct = {picture.digest: (name, picture.hash) for name, picture in reversed(seen.items()) if picture.hash}
     names = [name for name, _ in reversed(distinct.values())]
     hashes = np.array([value for _, value in reversed(distinct.values())], dtype=np.uint64)
     return tuple((names[i], names[j]) for i, j in near_pairs(hashes))
 
 
-def _problems(
-    pictures: int, sizes: Counter[Size], modes: Counter[str], corrupt: Sequence[tuple[str, str]]
-) -> tuple[str, ...]:
+def _problems(pictures: int, headers: Sequence[decode.Header], corrupt: int) -> tuple[str, ...]:
+    """What ``open_dataset`` and the networks refuse, and nothing else."""
     found = []
     if not pictures:
         found.append("there are no pictures")
+    elif pictures < FEWEST:
+        found.append(f"there is only {pictures} picture; a training needs at least {FEWEST}")
     if corrupt:
-        found.append(f"{len(corrupt)} files cannot be decoded")
+        found.append(f"{corrupt} files cannot be decoded")
+    sizes = {header.size for header in headers}
     if len(sizes) > 1:
         found.append(f"there are {len(sizes)} sizes")
-    if len(modes) > 1:
+    modes = dict.fromkeys(header.mode for header in headers)
+    if len({(header.channels or header.mode, header.depth) for header in headers}) > 1:
         found.append(f"there are {len(modes)} modes: {', '.join(modes)}")
-    foreign = [mode for mode in modes if mode not in decode.CHANNELS]
+    foreign = dict.fromkeys(header.mode for header in headers if header.channels is None)
     if foreign:
         found.append(f"mode {', '.join(foreign)} is not L, RGB or RGBA")
     if len(sizes) == 1:
@@ -179,3 +230,7 @@ def _problems(
         except UserError as error:
             found.append(str(error))
     return tuple(found)
+
+
+def _mend(path: str | Path, headers: Sequence[decode.Header]) -> str:
+    return mend_command(path, [header.size for header in headers], depth=min(header.depth for header in headers))

@@ -1,16 +1,21 @@
-"""One picture's bytes, whatever its format and mode, to grey, RGB or RGBA in 8 bits.
+"""One picture's bytes, whatever its format and mode: to grey, RGB or RGBA in 8 bits, or to an array of numbers.
 
-Colour profiles are not applied: like the field's other tools, this reads the stored numbers as sRGB.
+A picture that has been opened is a PIL image or, where no PIL mode holds it, an array (see ``arrays``). Colour profiles
+are not applied: like the field's other tools, this reads the stored numbers as sRGB.
 """
 
 import functools
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import IO
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
+
+from stylegans.config.sizes import Size, format_size
+from stylegans.data import arrays
 
 LARGEST_PIXELS = 400_000_000
 """Pictures of more pixels (20,000 × 20,000) are refused: one alone would take gigabytes of memory."""
@@ -39,7 +44,35 @@ def formats() -> tuple[str, ...]:
 def suffixes() -> frozenset[str]:
     """The file name endings taken for pictures, lower case, with the dot."""
     known = Image.registered_extensions()
-    return frozenset(suffix for suffix, name in known.items() if name in formats())
+    return frozenset(suffix for suffix, name in known.items() if name in formats()) | {arrays.SUFFIX}
+
+
+Picture = Image.Image | np.ndarray
+"""An opened picture: a PIL image, whose pixels may not be decoded yet; or an array uint8 or uint16 [C, H, W]."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a picture is, before its pixels are decoded."""
+
+    size: Size
+    """(height, width)"""
+    mode: str
+    """PIL's name of the mode; of an array its channels and bits, like '5 channels of 16 bits'."""
+    channels: int | None
+    """Of an array, or of mode L, RGB or RGBA, which a training takes as they are; None: another mode."""
+    depth: int
+    """Bits per number as they are read, 8 or 16."""
+    is_rounded: bool
+    """Whether its file has 16 bits per number, of which 8 are read."""
+    is_grey: bool
+
+    def __str__(self) -> str:
+        return f"{format_size(self.size)} {self.mode}"
+
+    def is_alike(self, other: "Header") -> bool:
+        """Whether a training can have both in one set."""
+        return (self.size, self.channels, self.depth) == (other.size, other.channels, other.depth)
 
 
 @contextmanager
@@ -57,6 +90,54 @@ def reading_any() -> Iterator[None]:
             yield
         finally:
             Image.MAX_IMAGE_PIXELS = usual
+
+
+def read_header(stream: IO[bytes]) -> Header:
+    """What the picture in ``stream`` is; none of its pixels are read.
+
+    Raises:
+        ValueError: it is no picture, or too large; says why.
+        Exception: its header is broken; PIL's own exception, of any type.
+    """
+    if not _is_array(stream):
+        return header_of(open_picture(stream))
+    (channels, height, width), dtype = arrays.read_header(stream)
+    return _array_header(channels, (height, width), dtype)
+
+
+def read(stream: IO[bytes]) -> Picture:
+    """The picture in ``stream``: an array where no PIL mode holds it, else a PIL image, with its pixels still to decode
+    unless it comes from an array of 8 bits.
+
+    Raises:
+        ValueError: it is no picture, too large, or an array that is cut short; says why.
+        Exception: its header is broken; PIL's own exception, of any type.
+    """
+    if not _is_array(stream):
+        return open_picture(stream)
+    array = arrays.read(stream)
+    if array.dtype != np.uint8 or len(array) not in MODES:
+        return array
+    return Image.fromarray(array[0] if len(array) == 1 else np.ascontiguousarray(array.transpose(1, 2, 0)))
+
+
+def header_of(picture: Picture) -> Header:
+    """What an opened picture is. Whether a PIL image is rounded shows only before its pixels are decoded."""
+    if isinstance(picture, np.ndarray):
+        return _array_header(len(picture), picture.shape[1:], picture.dtype)
+    return Header(
+        size=(picture.height, picture.width),
+        mode=picture.mode,
+        channels=CHANNELS.get(picture.mode),
+        depth=16 if is_16_bit_grey(picture) else 8,
+        is_rounded=_has_16_bit_colour(picture),
+        is_grey=picture.mode in GREY_MODES,
+    )
+
+
+def is_16_bit_grey(picture: Image.Image) -> bool:
+    """Whether PIL keeps more than 8 bits of it."""
+    return picture.mode == "I" or picture.mode.startswith("I;16")
 
 
 def open_picture(stream: IO[bytes]) -> Image.Image:
@@ -120,12 +201,21 @@ def to_8_bits(picture: Image.Image) -> Image.Image:
     """Grey of 16 bits to 8: round(255 v / 65535). Every other 8-bit mode comes back as it is."""
     if picture.mode == "F":
         raise ValueError("its pixels are floats, which have no agreed range: save it with 8 or 16 bits")
-    if picture.mode != "I" and not picture.mode.startswith("I;16"):
+    if not is_16_bit_grey(picture):
         return picture
+    return Image.fromarray(arrays.with_depth(grey_16_bits(picture), 8)[0])
+
+
+def grey_16_bits(picture: Image.Image) -> np.ndarray:
+    """The numbers of a grey picture of 16 bits, uint16 [1, H, W].
+
+    Raises:
+        ValueError: they are 32-bit integers beyond 16 bits.
+    """
     values = np.asarray(picture)
     if values.min(initial=0) < 0 or values.max(initial=0) > 65535:
         raise ValueError("its pixels are 32-bit integers, which have no agreed range: save it with 8 or 16 bits")
-    return Image.fromarray(((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8))
+    return values.astype(np.uint16)[None]
 
 
 def on_white(picture: Image.Image) -> Image.Image:
@@ -139,3 +229,33 @@ def to_array(picture: Image.Image) -> np.ndarray:
     """A picture in mode L, RGB or RGBA as uint8 [C, H, W]."""
     pixels = np.asarray(picture)
     return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
+
+
+def _is_array(stream: IO[bytes]) -> bool:
+    """Whether an array begins here, whatever its file is called; ``stream`` stands where it stood."""
+    start = stream.tell()
+    found = stream.read(len(arrays.MAGIC)) == arrays.MAGIC
+    stream.seek(start)
+    return found
+
+
+def _array_header(channels: int, size: Size, dtype: np.dtype) -> Header:
+    depth = 8 * dtype.itemsize
+    plain = depth == 8 and channels in MODES
+    mode = MODES[channels] if plain else f"{channels} channel{'s' if channels > 1 else ''} of {depth} bits"
+    return Header(size=size, mode=mode, channels=channels, depth=depth, is_rounded=False, is_grey=channels == 1)
+
+
+def _has_16_bit_colour(picture: Image.Image) -> bool:
+    """Whether its file has 16 bits per channel of which PIL will decode 8: colour, or grey with transparency.
+
+    Told from what PIL plans to decode (PNG, TIFF, PPM), so before its pixels are.
+    """
+    tiles = picture.tile if isinstance(picture, ImageFile.ImageFile) and not is_16_bit_grey(picture) else []
+    for tile in tiles:
+        options = tile[3] if isinstance(tile[3], tuple) else (tile[3],)
+        if any(isinstance(option, str) and ";16" in option for option in options):
+            return True
+        if tile[0].startswith("ppm") and any(isinstance(option, int) and option > 255 for option in options):
+            return True
+    return False

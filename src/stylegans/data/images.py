@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import numpy as np
 from PIL import Image
 
 from stylegans.config.sizes import Size, format_size
-from stylegans.data import decode, labels
+from stylegans.data import arrays, decode, labels
 from stylegans.data.sizing import mend_command
 from stylegans.data.store import CATALOGUE, Member, Opened, Store, open_store
+from stylegans.data.words import printable, reason
 from stylegans.errors import UserError
 
 CACHE_BYTES = 2 << 30
@@ -22,7 +24,7 @@ FEWEST = 2
 
 
 class ImageDataset:
-    """Pictures by number, uint8 [C, H, W]; made by :func:`open_dataset`.
+    """Pictures by number, uint8 or uint16 [C, H, W]; made by :func:`open_dataset`.
 
     Pictures are in the order of their sorted names. With ``xflip``, number n + i is picture i mirrored. It can be
     pickled, without its cache, and used in any process; each then keeps its own cache.
@@ -30,9 +32,10 @@ class ImageDataset:
     Attributes:
         name: the file's or folder's name without ending, or the embedded set's.
         resolution: (height, width) of what :meth:`image` returns.
-        channels: 1 (grey), 3 (RGB) or 4 (RGBA).
+        channels: 1 (grey), 3 (RGB), 4 (RGBA), or what the set's arrays have.
+        depth: bits of a number, 8 (uint8) or 16 (uint16).
         c_dim: length of :meth:`label`'s vectors; 0 when labels were not asked for.
-        label_names: the classes' names if the set keeps them, else None.
+        label_names: the names of the classes, or of the vectors' places, if the set keeps them, else None.
         has_labels: whether the set has labels, asked for or not.
         xflip: whether every picture also stands in the set mirrored.
     """
@@ -43,9 +46,8 @@ class ImageDataset:
         members: list[Member],
         *,
         name: str,
-        stored: Size,
+        stored: decode.Header,
         resolution: Size,
-        channels: int,
         label_table: labels.Table | None,
         label_names: list[str] | None,
         has_labels: bool,
@@ -53,7 +55,8 @@ class ImageDataset:
     ) -> None:
         self.name = name
         self.resolution = resolution
-        self.channels = channels
+        self.channels = stored.channels or 0
+        self.depth = stored.depth
         self.c_dim = 0 if label_table is None else label_table.c_dim
         self.label_names = label_names
         self.has_labels = has_labels
@@ -70,7 +73,7 @@ class ImageDataset:
         return len(self._members) * (2 if self.xflip else 1)
 
     def image(self, index: int) -> np.ndarray:
-        """Picture ``index``, uint8 [C, H, W], the caller's own copy.
+        """Picture ``index``, uint8 or uint16 [C, H, W], the caller's own copy.
 
         Raises:
             IndexError: there is no such number.
@@ -81,7 +84,7 @@ class ImageDataset:
         return np.array(pixels if index < len(self._members) else pixels[:, :, ::-1], order="C")
 
     def label(self, index: int) -> np.ndarray:
-        """Label of picture ``index``, float32 [c_dim]: a class as one-hot; of length 0 without labels."""
+        """Label of picture ``index``, float32 [c_dim]: a class as one-hot, a vector as it is; [0] without labels."""
         number = self._number(index)
         return np.zeros(0, dtype=np.float32) if self._label_table is None else self._label_table[number]
 
@@ -115,10 +118,11 @@ class ImageDataset:
 
     def _remembered(self, number: int) -> np.ndarray:
         shape = (self.channels, *self.resolution)
-        if len(self._members) * int(np.prod(shape)) > self._cache_limit:
+        dtype = np.uint8 if self.depth == 8 else np.uint16
+        if len(self._members) * math.prod(shape) * self.depth // 8 > self._cache_limit:
             return self._decoded(number)
         if self._cache is None or self._cached is None:
-            self._cache = np.empty((len(self._members), *shape), dtype=np.uint8)
+            self._cache = np.empty((len(self._members), *shape), dtype=dtype)
             self._cached = np.zeros(len(self._members), dtype=bool)
         if not self._cached[number]:
             self._cache[number] = self._decoded(number)
@@ -129,46 +133,63 @@ class ImageDataset:
         member = self._members[number]
         try:
             with self._store.open(member) as stream:
-                picture = decode.open_picture(stream)
-                picture.load()
+                picture = decode.read(stream)
+                header = decode.header_of(picture)
+                if isinstance(picture, Image.Image):
+                    picture.load()
         except Exception as error:  # a broken file makes PIL raise almost anything
             raise UserError(
-                f"{member.name}: cannot be decoded ({error}); stylegans data check {self._store.path} lists such files"
+                f"{printable(member.name)}: cannot be decoded ({reason(error)}); stylegans data check "
+                f"{self._store.path} lists such files"
             ) from error
-        if (picture.height, picture.width) != self._stored or decode.CHANNELS.get(picture.mode) != self.channels:
-            raise UserError(f"{member.name}: is not what it was when the data set was opened; start again")
-        return decode.to_array(resized(picture, self.resolution))
+        if not header.is_alike(self._stored):
+            raise UserError(f"{printable(member.name)}: is not what it was when the data set was opened; start again")
+        if isinstance(picture, Image.Image):
+            return decode.to_array(resized(picture, self.resolution))
+        return arrays.resized(picture, self.resolution, resampling=_resampling(picture.shape[1:], self.resolution))
 
 
 def open_dataset(
-    path: str | Path, *, size: Size | None = None, xflip: bool = False, labels: bool = False
+    path: str | Path,
+    *,
+    size: Size | None = None,
+    xflip: bool = False,
+    labels: bool = False,
+    subset: int | None = None,
+    subset_seed: int = 0,
 ) -> ImageDataset:
     """The data set at ``path``: a folder, a zip, or an embedded set's name (``./emoji`` is a folder of that name).
 
-    Every picture's header is read, none is decoded.
+    Every picture's header is read, none is decoded. Of a subset only its own are.
 
     Args:
         size: (height, width) to resize to as pictures are read, in the shape they have: by box mean when smaller,
             Lanczos when larger. None: as stored.
         xflip: every picture also stands in the set mirrored, which doubles its length.
         labels: read the labels, for a conditional network.
+        subset: only so many of the pictures, in the order of their names, before ``xflip`` doubles them. Labels keep
+            the length they have in the whole set. None: all.
+        subset_seed: which. The choice for a number of pictures and a seed never changes.
 
     Raises:
         MissingFile: nothing is there.
-        UserError: fewer than two pictures; sizes or modes differ, or a mode is not L, RGB or RGBA; ``size`` has
-            another shape; ``labels`` are asked of a set that has none, or are in no known layout.
+        UserError: fewer than two pictures, or than ``subset``; sizes, numbers of channels or depths differ, or a mode
+            is not L, RGB or RGBA; ``size`` has another shape; ``labels`` are asked of a set that has none, or are in no
+            known layout.
     """
     opened = open_store(path, option="--data")
     known = _known_labels(opened)
-    members = _members(opened, known)
+    members = members_of(opened, known)
     if len(members) < FEWEST:
         raise UserError(f"--data: '{path}' holds {len(members)} pictures; a training needs at least {FEWEST}")
+    chosen = _choice(len(members), subset, seed=subset_seed, path=path)
+    part = [members[number] for number in chosen]
     with decode.reading_any():
-        stored, channels = _uniform(opened.store, members, path)
-    if size is not None and size[0] * stored[1] != size[1] * stored[0]:
+        stored = _uniform(opened.store, part, path)
+    if size is not None and size[0] * stored.size[1] != size[1] * stored.size[0]:
         raise UserError(
-            f"--size: {format_size(size)} has another shape than the pictures of '{path}' ({format_size(stored)}); "
-            f"stylegans data build cuts them to any"
+            f"--size: {format_size(size)} has another shape than the pictures of '{path}' "
+            f"({format_size(stored.size)}); stylegans data build cuts them to any"
         )
     if labels and known is None:
         raise UserError(
@@ -176,16 +197,36 @@ def open_dataset(
         )
     return ImageDataset(
         opened.store,
-        members,
+        part,
         name=opened.name,
         stored=stored,
-        resolution=size or stored,
-        channels=channels,
-        label_table=_table(known, members) if labels and known is not None else None,
+        resolution=size or stored.size,
+        label_table=_table(known, members).rows(chosen) if labels and known is not None else None,
         label_names=None if known is None or known.class_names is None else list(known.class_names),
         has_labels=known is not None,
         xflip=xflip,
     )
+
+
+def members_of(opened: Opened, known: labels.Labels | None) -> list[Member]:
+    """The pictures that count, sorted, one per name: of zip members that share one, the last, as unpacking would leave
+    it. ``known``: the labels, among which an embedded subset has only its own."""
+    unique = {member.name: member for member in opened.store.members()}
+    if opened.subset is not None and known is not None:
+        return [member for name, member in unique.items() if name in known.by_name]
+    return list(unique.values())
+
+
+def _choice(count: int, subset: int | None, *, seed: int, path: str | Path) -> np.ndarray:
+    """The numbers of the pictures chosen, rising. numpy's legacy generator never changes between versions."""
+    if subset is None:
+        return np.arange(count)
+    if subset < FEWEST:
+        raise UserError(f"--subset: {subset} pictures are too few; a training needs at least {FEWEST}")
+    if subset > count:
+        raise UserError(f"--subset: '{path}' holds {count} pictures, not {subset}; leave it out to take all")
+    words = [seed >> shift & 0xFFFFFFFF for shift in (0, 32)]
+    return np.sort(np.random.RandomState(words).permutation(count)[:subset])
 
 
 def resized(picture: Image.Image, size: Size) -> Image.Image:
@@ -195,8 +236,11 @@ def resized(picture: Image.Image, size: Size) -> Image.Image:
         return picture
     if picture.height % height == 0 and picture.width % width == 0:
         return picture.reduce((picture.width // width, picture.height // height))
-    smaller = height < picture.height
-    return picture.resize((width, height), Image.Resampling.BOX if smaller else Image.Resampling.LANCZOS)
+    return picture.resize((width, height), _resampling((picture.height, picture.width), size))
+
+
+def _resampling(before: Size, after: Size) -> Image.Resampling:
+    return Image.Resampling.BOX if after[0] < before[0] else Image.Resampling.LANCZOS
 
 
 def _known_labels(opened: Opened) -> labels.Labels | None:
@@ -206,42 +250,31 @@ def _known_labels(opened: Opened) -> labels.Labels | None:
     return labels.parse_catalogue(content, where=CATALOGUE, subset=opened.subset)
 
 
-def _members(opened: Opened, known: labels.Labels | None) -> list[Member]:
-    """Sorted, one per name: of zip members that share one, the last, as unpacking would leave it."""
-    unique = {member.name: member for member in opened.store.members()}
-    if opened.subset is not None and known is not None:
-        return [member for name, member in unique.items() if name in known.by_name]
-    return list(unique.values())
-
-
 def _table(known: labels.Labels, members: list[Member]) -> labels.Table:
     return labels.table(known, [member.name for member in members], option="--labels")
 
 
-def _uniform(store: Store, members: list[Member], path: str | Path) -> tuple[Size, int]:
-    """The one size and number of channels that all pictures have."""
-    sizes: list[Size] = []
+def _uniform(store: Store, members: list[Member], path: str | Path) -> decode.Header:
+    """What all pictures are: of one size, number of channels and depth."""
+    headers: list[decode.Header] = []
     problem = None
-    first = None
     for member in members:
         try:
             with store.open(member) as stream:
-                picture = decode.open_picture(stream)
-                found = ((picture.height, picture.width), picture.mode)
+                header = decode.read_header(stream)
         except Exception as error:  # a broken file makes PIL raise almost anything
-            problem = problem or f"{member.name} cannot be read ({error})"
+            problem = problem or f"{printable(member.name)} cannot be read ({reason(error)})"
             continue
-        sizes.append(found[0])
-        first = first or found
-        if found[1] not in decode.CHANNELS:
-            problem = problem or f"{member.name} is of mode {found[1]}, not L, RGB or RGBA"
-        elif found != first:
-            problem = problem or f"{member.name} is {_describe(*found)}, those before it {_describe(*first)}"
-    if problem is not None or first is None:
-        mend = f"; make a training set of them: {mend_command(path, sizes)}" if sizes else ""
+        headers.append(header)
+        if header.channels is None:
+            problem = problem or f"{printable(member.name)} is of mode {header.mode}, not L, RGB or RGBA"
+        elif not header.is_alike(headers[0]):
+            problem = problem or f"{printable(member.name)} is {header}, those before it {headers[0]}"
+    if problem is not None:
+        mend = f"; make a training set of them: {_mend(path, headers)}" if headers else ""
         raise UserError(f"--data: in '{path}' {problem}{mend}")
-    return first[0], decode.CHANNELS[first[1]]
+    return headers[0]
 
 
-def _describe(size: Size, mode: str) -> str:
-    return f"{format_size(size)} {mode}"
+def _mend(path: str | Path, headers: list[decode.Header]) -> str:
+    return mend_command(path, [header.size for header in headers], depth=min(header.depth for header in headers))

@@ -18,15 +18,32 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from stylegans.data.images import ImageDataset
 from stylegans.errors import UserError
 
+HALF_RANGE = {torch.uint8: 127.5, torch.uint16: 32767.5}
+"""Half of the highest number of each type."""
+
 
 @dataclass(frozen=True)
 class Batch:
     """Pictures and their labels."""
 
     images: torch.Tensor
-    """uint8 [N, C, H, W]"""
+    """uint8 or uint16 [N, C, H, W]"""
     labels: torch.Tensor
     """float32 [N, c_dim]"""
+
+
+def to_float(images: torch.Tensor) -> torch.Tensor:
+    """Pictures as networks take them: uint8 or uint16 of any shape → float32 in [-1, 1], on the same device.
+
+    x / 127.5 - 1 of 8 bits, x / 32767.5 - 1 of 16.
+
+    Raises:
+        ValueError: they are of another type.
+    """
+    half = HALF_RANGE.get(images.dtype)
+    if half is None:
+        raise ValueError(f"images are uint8 or uint16, not {images.dtype}")
+    return images.float().div_(half).sub_(1)
 
 
 def indices(position: int, count: int, *, n: int, seed: int) -> np.ndarray:

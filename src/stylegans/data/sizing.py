@@ -44,9 +44,10 @@ def centre_crop(size: Size, aspect: Size) -> Box:
     return left, top, left + part_width, top + part_height
 
 
-def mend_command(path: str | Path, sizes: Sequence[Size]) -> str:
-    """The ``data build`` command that makes a training set of the pictures at ``path``."""
+def mend_command(path: str | Path, sizes: Sequence[Size], *, depth: int = 8) -> str:
+    """The ``data build`` command that makes a training set of the pictures at ``path``, of ``depth`` bits."""
     side = default_size(sizes)[0]
     source = Path(path)
     target = source.with_name(f"{source.stem}-{side}.zip") if source.name else Path(f"pictures-{side}.zip")
-    return f"stylegans data build {shlex.quote(str(path))} {shlex.quote(str(target))} --size {side}"
+    bits = "" if depth == 8 else f" --depth {depth}"
+    return f"stylegans data build {shlex.quote(str(path))} {shlex.quote(str(target))} --size {side}{bits}"

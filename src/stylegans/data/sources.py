@@ -1,52 +1,49 @@
 """What ``data build`` reads: any source is a number of ``SourceImage``, in a fixed order, opened one at a time.
 
-A further kind of source is one more function that returns a ``Source`` and a line in ``open_source``.
+What a file or folder is, its content says. A further kind of source is one more module with ``in_file`` and
+``in_folder``, which return a ``Source``, or None where the file or folder is not of their kind.
 """
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
+import zipfile
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import IO
 
+from stylegans.data import builtin, cifar, hub, huggingface, idx, lmdb_source, tfrecord
 from stylegans.data.labels import Label, Labels, parse_catalogue, parse_csv
+from stylegans.data.source_image import LazyImages, Source, SourceImage
 from stylegans.data.store import CATALOGUE, Member, Opened, open_store
 from stylegans.errors import MissingFile, UserError
 
+__all__ = ["Source", "SourceImage", "open_source"]
 
-@dataclass(frozen=True)
-class SourceImage:
-    """One picture that may become part of a data set."""
+KINDS = "a folder or zip of pictures; an LMDB; TFRecords; CIFAR or IDX (MNIST) files; parquet, arrow or hf://USER/NAME"
 
-    name: str
-    """How messages call it."""
-    open: Callable[[], IO[bytes]]
-    """Its file, as a stream that can seek. May be called from any thread, more than once."""
-    label: Label | None
+FILES = (tfrecord.in_file, idx.in_file, lmdb_source.in_file, huggingface.in_file, cifar.in_file)
+"""By how surely a file's first bytes tell what it is."""
 
-
-@dataclass(frozen=True)
-class Source:
-    """Pictures, and what is known of their labels."""
-
-    images: tuple[SourceImage, ...]
-    labels_from: str | None
-    """Where the labels come from, for messages; None: the pictures have none."""
-    class_names: tuple[str, ...] | None
-    """Names of classes that are numbers."""
+FOLDERS = (lmdb_source.in_folder, tfrecord.in_folder, cifar.in_folder, idx.in_folder, huggingface.in_folder)
 
 
 def open_source(path: str | Path, *, labels: str | None = None) -> Source:
-    """The pictures in a folder, at any depth, in a zip, or in an embedded set.
+    """The pictures in a folder, at any depth, in a zip, in an embedded set, or in a file or folder of another kind.
+
+    Other kinds: LMDB; TFRecords, at their largest size; CIFAR-10 and CIFAR-100 archives and IDX files, of which a
+    folder or archive gives the training part (name the file of another: ``t10k-images-idx3-ubyte.gz``, an unpacked
+    ``test_batch``); parquet and arrow files, folders written by ``save_to_disk``, and ``hf://USER/NAME``.
 
     Args:
         labels: 'folders': each first-level sub-folder is a class; or a ``dataset.json`` or CSV (name,label) whose names
-            are paths inside the source. None: the source's own ``dataset.json`` if it has one, else no labels.
+            are paths inside the source, or the names that messages give its pictures. None: the source's own labels
+            if it has any.
 
     Raises:
         MissingFile: the source, or the file of labels, is not there.
-        UserError: it is no folder or zip, or its labels are in no known layout.
+        UserError: it is nothing that is read here, it is damaged, or its labels are in no known layout.
     """
+    source = _of_another_kind(path)
+    if source is not None:
+        return source if labels is None else _labelled(source, labels)
     opened = open_store(path, option="SRC")
     members = opened.store.members()
     known = _labels_of(opened, labels, members)
@@ -65,6 +62,41 @@ def open_source(path: str | Path, *, labels: str | None = None) -> Source:
         labels_from=None if known is None else known.where,
         class_names=None if known is None else known.class_names,
     )
+
+
+def _of_another_kind(path: str | Path) -> Source | None:
+    """The source, unless it is for ``open_store``: a folder or zip of pictures, an embedded set, or nothing."""
+    if str(path) in builtin.EMBEDDED:
+        return None
+    if hub.is_address(path):
+        return hub.stream_set(path)
+    path = Path(path).expanduser()
+    if path.is_dir():
+        return next((source for read in FOLDERS if (source := read(path)) is not None), None)
+    if not path.is_file() or _is_zip(path):
+        return None
+    source = next((source for read in FILES if (source := read(path)) is not None), None)
+    if source is None and not zipfile.is_zipfile(path):  # a zip may begin with something else
+        raise UserError(f"SRC: '{path}' is neither a folder nor a file of a kind that is read: {KINDS}")
+    return source
+
+
+def _is_zip(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(2) == b"PK"
+
+
+def _labelled(source: Source, labels: str) -> Source:
+    """The same pictures with labels from elsewhere."""
+    if labels == "folders":
+        raise UserError("--labels folders: SRC is one file or a data base, without folders; leave --labels out")
+    known = _labels_in_file(Path(labels).expanduser())
+
+    def image(position: int) -> SourceImage:
+        found = source.images[position]
+        return replace(found, label=known.by_name.get(found.name))
+
+    return Source(LazyImages(len(source.images), image), known.where, known.class_names)
 
 
 def _labels_of(opened: Opened, labels: str | None, members: list[Member]) -> Labels | None:

@@ -7,6 +7,7 @@ be pickled, and a zip is opened anew in each process that reads it.
 import hashlib
 import io
 import os
+import stat
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -61,8 +62,11 @@ class Folder:
     def members(self) -> list[Member]:
         return _pictures(self._files)
 
-    def open(self, member: Member) -> IO[bytes]:
-        return (self.path / self._files[member.position]).open("rb")
+    def open(self, member: Member) -> io.BufferedReader:
+        path = self.path / self._files[member.position]
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever, a device never end
+            raise ValueError("is no regular file")
+        return path.open("rb")
 
     def catalogue(self) -> bytes | None:
         path = self.path / CATALOGUE
@@ -72,9 +76,9 @@ class Folder:
         """Reads every file once."""
         total = hashlib.sha256()
         for member in members:
-            with (self.path / self._files[member.position]).open("rb") as stream:
+            with self.open(member) as stream:
                 content = hashlib.file_digest(stream, "sha256").hexdigest()
-            total.update(f"{member.name}\0{content}\n".encode())
+            total.update(f"{member.name}\0{content}\n".encode(errors="surrogateescape"))
         return total.hexdigest()
 
 
@@ -106,7 +110,7 @@ class Zip:
         total = hashlib.sha256()
         for member in members:
             info = self._infos[member.position]
-            total.update(f"{member.name}\0{info.CRC:08x} {info.file_size}\n".encode())
+            total.update(f"{member.name}\0{info.CRC:08x} {info.file_size}\n".encode(errors="surrogateescape"))
         return total.hexdigest()
 
     def __getstate__(self) -> dict[str, object]:

@@ -1,8 +1,8 @@
 """Our model files: safetensors whose header holds everything needed to rebuild the networks.
 
 Tensor names begin with the part they belong to (``generator_ema.``, ``generator.``, ``discriminator.``). The
-metadata are ``format``, ``family``, ``parts``, one ``config.PART`` (JSON) each, ``data`` and ``licence``; nothing
-in them differs between identical runs.
+metadata are ``format``, ``family``, ``parts``, one ``config.PART`` (JSON) each, ``data``, ``licence`` and, of a run's
+snapshot, ``images``; nothing in them differs between identical runs.
 """
 
 import json
@@ -79,8 +79,13 @@ def write_model(
     family: str,
     data: str = "",
     licence: str = "",
+    images: int | None = None,
 ) -> None:
-    """Write ``parts`` (name → config and tensors) as one model file, whole or not at all."""
+    """Write ``parts`` (name → config and tensors) as one model file, whole or not at all.
+
+    Args:
+        images: real pictures that the training had seen; None: not known, or of no meaning.
+    """
     metadata = {
         "format": FORMAT,
         "family": family,
@@ -88,6 +93,8 @@ def write_model(
         "data": data,
         "licence": licence,
     } | {f"config.{part}": json.dumps(to_dict(config)) for part, (config, _) in parts.items()}
+    if images is not None:
+        metadata["images"] = str(images)
     tensors = {f"{part}.{name}": tensor for part, (_, state) in parts.items() for name, tensor in state.items()}
     write_tensors(path, tensors, metadata=metadata)
 

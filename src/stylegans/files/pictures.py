@@ -1,6 +1,7 @@
 """From a network's output to picture files.
 
-Pictures are uint8 arrays [H, W, C] with 1 (grey), 3 (RGB) or 4 (RGBA) channels; torch is not imported here.
+Pictures are uint8 arrays [H, W, C] with 1 (grey), 3 (RGB) or 4 (RGBA) channels; of other channels, or of 16 bits, they
+are kept as arrays and shown in part (``visible``). torch is not imported here.
 """
 
 import math
@@ -57,13 +58,14 @@ def save_png(path: str | Path, picture: np.ndarray) -> None:
 
 
 def save_picture(path: str | Path, picture: np.ndarray) -> Path:
-    """Write a picture [H, W, C] to ``path``.png, or to ``path``.npy as uint8 [C, H, W] where a PNG cannot hold it.
+    """Write a picture [H, W, C] to ``path``.png, or to ``path``.npy as [C, H, W] where it has other channels than a PNG
+    holds, or 16 bits.
 
     Returns:
         The path with its ending.
     """
     path = Path(path)
-    if picture.shape[2] in PNG_CHANNELS:
+    if picture.shape[2] in PNG_CHANNELS and picture.dtype == np.uint8:
         path = path.with_name(f"{path.name}.png")
         save_png(path, picture)
     else:
@@ -71,6 +73,22 @@ def save_picture(path: str | Path, picture: np.ndarray) -> Path:
         with atomic_file(path) as temporary:
             np.save(temporary, picture.transpose(2, 0, 1))
     return path
+
+
+def visible(pictures: np.ndarray) -> np.ndarray:
+    """What can be shown of pictures [..., H, W, C], uint8 or uint16 → uint8 with 1, 3 or 4 channels.
+
+    16 bits are rounded to 8. Of 2 channels the first is shown, as grey; of 5 and more the first three, as RGB.
+    """
+    channels = pictures.shape[-1]
+    if channels not in PNG_CHANNELS:
+        pictures = pictures[..., : 1 if channels == 2 else 3]
+    return to_8_bits(pictures)
+
+
+def to_8_bits(values: np.ndarray) -> np.ndarray:
+    """uint16 → uint8: round(255 v / 65535); uint8 as it is."""
+    return values if values.dtype == np.uint8 else ((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
 
 
 def tile(pictures: np.ndarray, *, columns: int | None = None, gap: int = 0) -> np.ndarray:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from stylegans.errors import UserError
-from stylegans.files.pictures import quantise
+from stylegans.files.pictures import PNG_CHANNELS, quantise, to_8_bits
 from stylegans.metrics import mobilenet
 from stylegans.metrics.features import FeatureNetwork
 from stylegans.metrics.frechet import Accumulator, Gaussian, frechet_distance, statistics
@@ -32,7 +32,7 @@ class Pictures(Protocol):
     def __len__(self) -> int: ...
 
     def image(self, index: int, /) -> np.ndarray:
-        """uint8 [C, H, W]."""
+        """uint8 [C, H, W]; of uint16 a metric sees 8 bits."""
         ...
 
     def label(self, index: int, /) -> np.ndarray:
@@ -126,7 +126,7 @@ class RealFeatures:
         parts = []
         for start in range(0, len(chosen), batch):
             images = np.stack([self.dataset.image(int(index)) for index in chosen[start : start + batch]])
-            parts.append(network(torch.from_numpy(images).to(device)).cpu().numpy())
+            parts.append(network(torch.from_numpy(to_8_bits(images)).to(device)).cpu().numpy())
         return np.concatenate(parts)
 
 
@@ -186,6 +186,18 @@ def generated_images(G: Generator, reals: RealFeatures, *, num: int, seed: int, 
         z = torch.from_numpy(latents.randn(count, G.z_dim).astype(np.float32)).to(device)
         c = None if labels is None else labels[start : start + count]
         yield quantise(G(z, c, noise=mode, generator=noise))
+
+
+def check_channels(channels: int, *, option: str = "--metrics") -> None:
+    """
+    Raises:
+        UserError: feature networks cannot see pictures of so many channels.
+    """
+    if channels not in PNG_CHANNELS:
+        raise UserError(
+            f"{option}: pictures of {channels} channels cannot be measured: feature networks see 1 (grey), 3 or 4 "
+            f"(RGBA); leave it out"
+        )
 
 
 Metric = Callable[[Generator, RealFeatures], Measurement]

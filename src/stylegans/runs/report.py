@@ -36,6 +36,8 @@ class Tick:
     """Most bytes held so far; None: not known."""
     snapshot: str | None = None
     metrics: dict[str, float] = field(default_factory=dict)
+    guard: dict[str, float] = field(default_factory=dict)
+    """What the guard saw, if it looked."""
 
 
 class Log:
@@ -51,7 +53,7 @@ class Log:
         self._file.flush()
         os.fsync(self._file.fileno())
         if self._events is not None:
-            values = tick.losses | tick.metrics | {"sec_per_kimg": tick.sec_per_kimg}
+            values = tick.losses | tick.metrics | tick.guard | {"sec_per_kimg": tick.sec_per_kimg}
             for name, value in values.items():
                 self._events.add_scalar(name, value, global_step=tick.images)
             self._events.flush()
@@ -99,20 +101,22 @@ def grid_latents(generator: Generator, data: ImageDataset, *, seed: int) -> Grid
 
 @torch.no_grad()
 def sample_grid(generator: Generator, latents: GridLatents, *, batch: int = 16) -> np.ndarray:
-    """The grid's pictures by ``generator``, as one uint8 ``[H, W, C]``."""
+    """The grid's pictures by ``generator``, as one uint8 ``[H, W, C]``; of other than 1, 3 or 4 channels what
+    ``pictures.visible`` shows."""
     device = device_of(generator)
     images = [
         generator(z.to(device), c.to(device) if generator.c_dim else None).cpu()
         for z, c in zip(latents.z.split(batch), latents.c.split(batch), strict=True)
     ]
-    return pictures.tile(pictures.to_uint8(torch.cat(images)), columns=latents.columns)
+    return pictures.tile(pictures.visible(pictures.to_uint8(torch.cat(images))), columns=latents.columns)
 
 
 def real_grid(data: ImageDataset, *, columns: int, rows: int, seed: int) -> np.ndarray:
-    """Real pictures, chosen by ``seed``, as one uint8 ``[H, W, C]``."""
+    """Real pictures, chosen by ``seed``, as one uint8 ``[H, W, C]``, shown as in :func:`sample_grid`."""
     count = min(columns * rows, len(data))
     chosen = np.random.RandomState(seed).permutation(len(data))[:count]
-    return pictures.tile(np.stack([data.image(int(i)).transpose(1, 2, 0) for i in chosen]), columns=columns)
+    reals = np.stack([data.image(int(i)).transpose(1, 2, 0) for i in chosen])
+    return pictures.tile(pictures.visible(reals), columns=columns)
 
 
 def draw_curves(ticks: list[dict[str, Any]], path: Path) -> None:
@@ -123,6 +127,7 @@ def draw_curves(ticks: list[dict[str, Any]], path: Path) -> None:
         "losses": ["loss_G", "loss_D"],
         "discriminator's mean score": ["scores_real", "scores_fake"],
         "regularisation": ["R1", "path_length"],
+        "augmentation": ["signs_real", "augment_p"],
     }
     groups = {title: [n for n in names if any(n in t["losses"] for t in ticks)] for title, names in groups.items()}
     groups = {title: names for title, names in groups.items() if names}
