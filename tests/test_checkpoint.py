@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from stylegans import checkpoint
+from stylegans.config import Augment
 from stylegans.errors import RunFailed, UserError
 from stylegans.training import loop
 from stylegans.training.setup import start
@@ -33,12 +34,22 @@ def trained(run, steps, *, resume=None):
 
 def everything(state):
     tensors = dict(checkpoint.state_tensors(state))
-    return tensors, (state.images, state.step, state.averages.to_dict())
+    adapted = state.augment_p, state.signs.to_list(), state.lr_scale
+    return tensors, (state.images, state.step, state.averages.to_dict(), adapted)
 
 
+SETTINGS = {
+    "plain": {},
+    "adaptive": {"augment": Augment(mode="ada", target=0.0, speed_kimg=0.05, interval=4), "ema_power": (0.05, 0.1)},
+    "diffaugment": {"augment": Augment(mode="diffaugment"), "accumulate": 2, "batch": 8},
+    "relativistic": {"loss": "relativistic", "r2_gamma": 1.0, "penalty": "approx", "freeze_d": 1},
+}
+
+
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 @pytest.mark.parametrize("steps", [(3, 6), (1, 2), (5, 1)])
-def test_save_and_resume_equals_not_stopping_bit_for_bit(small_run, tmp_path, steps):
-    run = small_run()
+def test_save_and_resume_equals_not_stopping_bit_for_bit(small_run, tmp_path, steps, settings):
+    run = small_run(**settings)
     undisturbed, facts = everything(trained(run, sum(steps)))
     saved = checkpoint.save(tmp_path, trained(run, steps[0]), seconds=1.0)
     resumed, same_facts = everything(trained(run, steps[1], resume=saved))
@@ -47,6 +58,15 @@ def test_save_and_resume_equals_not_stopping_bit_for_bit(small_run, tmp_path, st
     assert any(name.startswith("d_optimizer.") and name.endswith("exp_avg_sq") for name in undisturbed)
     for name, tensor in undisturbed.items():
         assert torch.equal(tensor, resumed[name]), name
+
+
+def test_what_was_kept_beside_the_state_comes_back(small_run, tmp_path):
+    state = trained(small_run(), 0)
+    state.lr_scale = 0.25
+    saved = checkpoint.save(tmp_path, state, seconds=2.5, beside={"looks": [1, None, "a"]})
+    again = trained(small_run(), 0)
+    resumed = checkpoint.load(saved, again)
+    assert (resumed.seconds, resumed.beside, again.lr_scale) == (2.5, {"looks": [1, None, "a"]}, 0.25)
 
 
 def test_no_pickle_is_written(small_run, tmp_path):

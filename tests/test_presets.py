@@ -1,12 +1,12 @@
 import pytest
 import torch
 
-from stylegans.config import Run
+from stylegans.config import Augment, Run
 from stylegans.config.adjust import validate, with_size
 from stylegans.config.codec import from_json, to_json
 from stylegans.errors import UserError
 from stylegans.networks.families import build_discriminator, build_generator
-from stylegans.presets import PRESETS, describe, get
+from stylegans.presets import PRESETS, describe, fitted, get
 
 
 def parameters(run):
@@ -16,6 +16,11 @@ def parameters(run):
 
 
 SIZES = {
+    "stylegan2-ada": (23_191_522, 24_001_089),
+    "stylegan2-ada-256": (24_767_458, 24_001_089),
+    "stylegan2-ada-512": (30_276_583, 28_982_849),
+    "stylegan2-ada-1024": (30_370_060, 29_012_513),
+    "stylegan2-ada-cifar": (19_947_539, 20_720_641),
     "stylegan2": (30_370_060, 29_012_513),
     "stylegan2-a": (26_219_627, 23_087_249),
     "stylegan2-b": (24_900_764, 23_087_249),
@@ -109,11 +114,51 @@ def test_stylegan2s_rows_change_what_the_paper_says():
     assert (a.generator.family, a.discriminator.family) == ("stylegan", "growing")
     assert (b.generator.architecture, b.discriminator.architecture) == ("grow", "grow")
     assert a.training == b.training
-    assert [row.training.r1_interval for row in (a, b, c)] == [1, 1, 16]
+    assert [row.training.penalty for row in (a, b, c)] == ["exact", "exact", "lazy"]
+    assert c.training.r1_interval == 16
     assert [row.training.pl_weight for row in (a, b, c, d)] == [0, 0, 0, 2]
     assert (e.generator.architecture, e.discriminator.architecture) == ("skip", "resnet")
     assert (e.training.growth, e.training.r1_gamma) == (None, 100)
     assert (e.generator.channel_base, get("stylegan2-f").generator.channel_base) == (16384, 32768)
+
+
+@pytest.mark.parametrize(
+    ("size", "batch", "expected"),
+    [
+        # (batch, group, width, rate, gamma, half-life): the published rules, on one GPU
+        ((32, 32), None, (32, 4, 16384, 0.0025, 0.0064, 10)),
+        ((256, 256), None, (16, 4, 16384, 0.0025, 0.8192, 5)),
+        ((512, 512), None, (8, 4, 32768, 0.0025, 6.5536, 2.5)),
+        ((1024, 1024), None, (4, 4, 32768, 0.002, 52.4288, 1.25)),
+        ((256, 256), 32, (32, 4, 16384, 0.0025, 0.4096, 10)),
+        ((256, 256), 2, (2, 2, 16384, 0.0025, 6.5536, 0.625)),
+        ((192, 320), None, (16, 4, 16384, 0.0025, 0.768, 5)),
+    ],
+)
+def test_stylegan2_ada_fits_itself_to_the_pictures(size, batch, expected):
+    run = fitted("stylegan2-ada", size, batch=batch)
+    training, discriminator = run.training, run.discriminator
+    found = (training.batch, discriminator.mbstd_group, discriminator.channel_base, training.g_optimizer.lr)
+    assert (*found, round(training.r1_gamma, 6), training.ema_kimg) == expected
+    assert (run.generator.resolution, run.generator.mapping.num_layers, training.ema_rampup) == (size, 2, 0.05)
+    assert validate(run) == run
+
+
+def test_only_stylegan2_ada_has_rules_of_its_own():
+    assert fitted("stylegan2", (64, 64), batch=4) == get("stylegan2")
+
+
+def test_stylegan2_adas_rows_are_the_published_ones():
+    rows = [get(f"stylegan2-ada-{row}") for row in ("256", "512", "1024", "cifar")]
+    assert [row.training.batch for row in rows] == [64, 64, 32, 64]
+    assert [row.training.r1_gamma for row in rows] == [1, 0.5, 2, 0.01]
+    assert [row.training.ema_kimg for row in rows] == [20, 20, 10, 500]
+    assert [row.discriminator.mbstd_group for row in rows] == [8, 8, 4, 32]
+    assert [row.training.g_optimizer.lr for row in rows] == [0.0025, 0.0025, 0.002, 0.0025]
+    assert [row.generator.mapping.num_layers for row in rows] == [8, 8, 8, 2]
+    assert {row.training.augment for row in rows} == {Augment(mode="ada", pipe="bgc", target=0.6, speed_kimg=500)}
+    cifar = rows[-1]
+    assert (cifar.training.pl_weight, cifar.training.style_mixing, cifar.discriminator.architecture) == (0, 0, "orig")
 
 
 def test_stylegans_rows_change_what_the_paper_says():

@@ -7,9 +7,10 @@ previous one whole.
 import json
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,10 +18,10 @@ from torch import Tensor, nn
 from stylegans.errors import RunFailed, UserError
 from stylegans.files import atomic
 from stylegans.files.tensors import read_tensors, write_tensors
+from stylegans.training.posthoc_ema import part_name
 from stylegans.training.state import State
 
 TENSORS, FACTS = "state.safetensors", "state.json"
-NETWORKS = ("generator", "discriminator", "generator_ema")
 OPTIMIZERS = {"g_optimizer": "generator", "d_optimizer": "discriminator"}
 
 
@@ -32,6 +33,8 @@ class Resumed:
     """Time spent training until then."""
     environment: dict[str, str]
     """The machine it was written on; see ``environment``."""
+    beside: dict[str, Any]
+    """What was kept beside the state; see ``save``."""
 
 
 def name_of(state: State) -> str:
@@ -43,8 +46,12 @@ def name_of(state: State) -> str:
     return f"{kimg:06d}" if rest < max(state.batch, 1) else f"{kimg:06d}.{rest:03d}"
 
 
-def save(folder: Path, state: State, *, seconds: float) -> Path:
+def save(folder: Path, state: State, *, seconds: float, beside: Mapping[str, Any] | None = None) -> Path:
     """Write ``folder/NNNNNN``.
+
+    Args:
+        seconds: spent training so far.
+        beside: what else to keep, as JSON values.
 
     Raises:
         RunFailed: a weight is not finite, so that the state is not worth keeping; or the disk is full.
@@ -56,9 +63,13 @@ def save(folder: Path, state: State, *, seconds: float) -> Path:
     facts = {
         "images": state.images,
         "step": state.step,
+        "augment_p": state.augment_p,
+        "signs": state.signs.to_list(),
+        "lr_scale": state.lr_scale,
         "seconds": seconds,
         "averages": state.averages.to_dict(),
         "environment": environment(state.device),
+        "beside": dict(beside or {}),
     }
     path = folder / name_of(state)
     try:
@@ -82,17 +93,19 @@ def load(path: Path, state: State) -> Resumed:
     try:
         facts = json.loads((path / FACTS).read_text(encoding="utf-8"))
         with torch.no_grad():
-            for name in NETWORKS:
-                getattr(state, name).load_state_dict(_below(tensors, name))
-            for name, network in OPTIMIZERS.items():
-                _load_optimizer(getattr(state, name), getattr(state, network), _below(tensors, name))
+            for name, network in networks(state):
+                network.load_state_dict(_below(tensors, name))
+            for name, player in OPTIMIZERS.items():
+                _load_optimizer(getattr(state, name), getattr(state, player), _below(tensors, name))
         state.path_length_mean = tensors["path_length_mean"].to(state.device)
         state.random.set_state(tensors["random"])
         state.images, state.step = facts["images"], facts["step"]
+        state.augment_p, state.lr_scale = facts["augment_p"], facts["lr_scale"]
+        state.signs.load_list(facts["signs"], device=state.device)
         state.averages.load_dict(facts["averages"], device=state.device)
     except (KeyError, ValueError, RuntimeError) as error:
         raise UserError(f"{path}: a damaged checkpoint, or one of another model ({error})") from error
-    return Resumed(seconds=facts["seconds"], environment=facts["environment"])
+    return Resumed(seconds=facts["seconds"], environment=facts["environment"], beside=facts["beside"])
 
 
 def progress(path: Path) -> tuple[int, float]:
@@ -125,14 +138,22 @@ def environment(device: torch.device) -> dict[str, str]:
     }
 
 
+def networks(state: State) -> Iterator[tuple[str, nn.Module]]:
+    """Every network of the state under its name in a checkpoint."""
+    yield from (("generator", state.generator), ("discriminator", state.discriminator))
+    yield "generator_ema", state.generator_ema
+    for length, average in state.generator_power.items():
+        yield part_name(length), average
+
+
 def state_tensors(state: State) -> Iterator[tuple[str, Tensor]]:
     """Every tensor of the state under its name in a checkpoint."""
-    for name in NETWORKS:
-        for key, tensor in getattr(state, name).state_dict().items():
+    for name, network in networks(state):
+        for key, tensor in network.state_dict().items():
             yield f"{name}.{key}", tensor
-    for name, network in OPTIMIZERS.items():
+    for name, player in OPTIMIZERS.items():
         moments = getattr(state, name).state
-        for key, parameter in getattr(state, network).named_parameters():
+        for key, parameter in getattr(state, player).named_parameters():
             for moment, tensor in sorted(moments.get(parameter, {}).items()):
                 if tensor is not None:  # gradient descent without momentum
                     yield f"{name}.{key}.{moment}", tensor

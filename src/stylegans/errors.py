@@ -4,7 +4,8 @@
     └── UserError            an option, a value, a file's content: one line that names it and says what to do
         └── MissingFile      (also a FileNotFoundError) a path that is not there
     RuntimeError
-    └── RunFailed            the work itself cannot go on: diverged, disk full
+    └── RunFailed            the work itself cannot go on: the disk is full, the training collapsed
+        └── Diverged         its losses are no longer finite
 
 The command line prints either as one line on stderr and exits with code 2 (what you asked) or 1 (what
 happened). Anything else that escapes is our bug and looks like one.
@@ -24,3 +25,7 @@ class MissingFile(UserError, FileNotFoundError):
 
 class RunFailed(RuntimeError):
     """A run that was rightly asked for cannot go on. The message says what is left and what to try."""
+
+
+class Diverged(RunFailed):
+    """A training whose numbers are no longer finite."""

@@ -70,11 +70,13 @@ def find(path: str | Path) -> Path:
         raise UserError(f"{path}: no snapshots in this folder; is it a run directory that has trained for a while?")
     if choice == "newest":
         return kept[-1]
-    if choice in ("", "best"):
-        best = best_snapshot(folder)
-        if best is None and choice == "best":
+    if choice == "best":
+        best = best_model(folder)
+        if best is None:
             raise UserError(f"{path}: no metric was measured in this run; use {folder}@newest, or train with --metrics")
-        return best or kept[-1]
+        return best
+    if choice == "":
+        return best_snapshot(folder) or kept[-1]
     for snapshot in kept:
         if snapshot.stem == choice:
             return snapshot
@@ -96,3 +98,8 @@ def best_snapshot(run: Path) -> Path | None:
     if not values:
         return None
     return run / "snapshots" / f"{min(values, key=lambda name: values[name])}.safetensors"
+
+
+def best_model(run: Path) -> Path | None:
+    """The best by the run's first metric or, if none was measured, by the guard's small distance."""
+    return best_snapshot(run) or max((run / "best").glob("*.safetensors"), key=lambda path: path.stem, default=None)

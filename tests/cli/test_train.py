@@ -21,6 +21,8 @@ from stylegans.errors import UserError
 QUICK = [
     *("--data", "emoji-people", "--size", "16", "--channel-base", "64", "--channel-max", "8"),
     *("--generator.mapping.z-dim", "8", "--generator.mapping.w-dim", "8", "--batch", "4"),
+    *("--aug", "ada", "--training.augment.target", "0.1", "--training.augment.speed-kimg", "0.1"),
+    *("--training.ema-power", "0.1", "--accumulate", "1"),
     *("--kimg", "0.2", "--tick-kimg", "0.04", "--snapshot-kimg", "0.1", "--checkpoint-kimg", "0.02"),
 ]
 LAST = Path("snapshots/000000.200.safetensors")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from stylegans.losses.adversarial import GAMES
-from stylegans.losses.gradient_penalty import drift, interpolate, r1, r2, wgan_gp
+from stylegans.losses.gradient_penalty import difference, drift, interpolate, r1, r2, wgan_gp
 
 each_penalty = pytest.mark.parametrize("penalty", [r1, r2, wgan_gp])
 
@@ -54,6 +54,15 @@ def test_r1_of_a_quadratic_score_is_the_squared_distance():
     images = torch.randn(5, 3, 4, 2, requires_grad=True)
     scores = images.square().sum(dim=[1, 2, 3])[:, None] / 2
     torch.testing.assert_close(r1(scores, images), 2 * scores.squeeze(1))
+
+
+def test_the_difference_of_a_linear_score_estimates_r1_without_bias_whatever_sigma():
+    a, images = torch.randn(3, 2, 2), torch.randn(1, 3, 2, 2).expand(20_000, -1, -1, -1)
+    for sigma in (0.01, 1.0):
+        shifted = images + sigma * torch.randn(images.shape)
+        values = difference(linear(a, images), linear(a, shifted), sigma=sigma)
+        assert values.shape == (20_000,)
+        torch.testing.assert_close(values.mean(), a.square().sum(), rtol=0.05, atol=0)
 
 
 # Laws.

@@ -6,14 +6,13 @@ from typing import get_args
 import pytest
 import torch
 
-from stylegans.config import Growth, Loss, Optimizer
+from stylegans.config import Augment, Growth, Loss, Optimizer
 from stylegans.config.adjust import with_batch, with_loss, with_size, with_width
 from stylegans.data.pipeline import Batch
 from stylegans.errors import RunFailed
 from stylegans.networks.pyramid import lod_of
 from stylegans.presets import get
 from stylegans.training import loop, objectives, schedule
-from stylegans.training.phases import Phase, Term
 from stylegans.training.setup import start
 
 CPU = torch.device("cpu")
@@ -63,26 +62,51 @@ def test_equal_seeds_train_equal_networks(small_run):
         assert not all(torch.equal(a, b) for a, b in zip(ours, differs, strict=True))
 
 
-def test_accumulation_gives_the_gradient_of_the_whole_batch(small_run):
-    gradients = []
-    for parts in (1, 2):
-        run = small_run(batch=4, accumulate=parts)
-        run = replace(run, discriminator=replace(run.discriminator, mbstd_channels=0))  # it ties samples together
-        state, _ = start(run, device=CPU)
-
-        def real(state, sample):
-            return state.discriminator(sample.images).square().squeeze(1)
-
-        phase = Phase("discriminator", (Term("real", "discriminator", real),), 1, 1)
-        loop.descend(state, phase, loop.to_sample(next(pictures(run)), CPU))
-        gradients.append([p.grad for p in state.discriminator.parameters()])
-    for whole, accumulated in zip(*gradients, strict=True):
-        torch.testing.assert_close(whole, accumulated, rtol=1e-4, atol=1e-7)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"augment": Augment(mode="fixed", pipe="bgcfnc", p=0.7)},
+        {"augment": Augment(mode="diffaugment")},
+        {"loss": "relativistic", "r2_gamma": 1.0, "penalty": "approx", "penalty_sigma": 0.1},
+        {"loss": "wgan-gp", "gp_weight": 10.0, "r1_gamma": 0.0, "reuse_fakes": True},
+    ],
+    ids=["lazy", "augmented", "diffaugment", "relativistic", "wgan-gp"],
+)
+@pytest.mark.parametrize("parts", [2, 4])
+def test_a_batch_in_parts_has_the_gradient_of_the_whole(small_run, settings, parts):
+    """Mixing, noise, augmentation, path lengths and the minibatch statistic included."""
+    outcomes = []
+    for accumulate in (1, parts):
+        run = small_run(size=(12, 20), labels=3, batch=16, accumulate=accumulate, style_mixing=1.0, **settings)
+        state, phases = start(run, device=CPU)
+        with torch.no_grad():  # so that noise inputs matter from the first step
+            for name, parameter in state.generator.named_parameters():
+                if name.endswith("noise_strength"):
+                    parameter.fill_(0.5)
+        sample = loop.to_sample(next(pictures(run)), state)
+        gradients = {}
+        for phase in phases:
+            player = state.generator if phase.player == "generator" else state.discriminator
+            player.requires_grad_(True)
+            for term in phase.terms:
+                player.zero_grad(set_to_none=True)
+                loop.accumulate(state, term, sample, weight=phase.interval)
+                found = [p.grad.flatten() for p in player.parameters() if p.grad is not None]
+                gradients[term.name] = torch.cat(found)
+        gradients["path_length_mean"] = state.path_length_mean
+        gradients["w_avg"] = state.generator.mapping.w_avg
+        outcomes.append((gradients, state.averages.means()))
+    (whole, means), (divided, means_divided) = outcomes
+    assert whole.keys() == divided.keys()
+    assert means == pytest.approx(means_divided, rel=1e-3, abs=1e-5)
+    for name, gradient in whole.items():
+        assert (gradient - divided[name]).norm() / gradient.norm() < 1e-4, name
 
 
 def test_the_discriminator_can_learn_from_the_generators_own_pictures(small_run, monkeypatch):
     """Both parts of a batch show it what the generator was trained on; nothing is made for it, nothing stays."""
-    run = small_run(pl_weight=0.0, r1_interval=0, batch=4, accumulate=2, reuse_fakes=True)
+    run = small_run(pl_weight=0.0, r1_gamma=0.0, batch=8, accumulate=2, reuse_fakes=True)
     state, phases = start(run, device=CPU)
     generate, score_both = objectives.generate, state.discriminator.score_both
     made, judged = [], []
@@ -108,7 +132,7 @@ def test_a_lazy_term_has_the_gradient_of_the_dense_one_in_expectation(small_run)
     """Over 16 batches, one lazy R1 (times 16) weighs as much as sixteen dense ones on the same pictures."""
     run = small_run(r1_gamma=3.0)
     state, _ = start(run, device=CPU)
-    sample = loop.to_sample(next(pictures(run)), CPU)
+    sample = loop.to_sample(next(pictures(run)), state)
 
     def gradient(times, weight):
         state.discriminator.zero_grad()
@@ -121,8 +145,10 @@ def test_a_lazy_term_has_the_gradient_of_the_dense_one_in_expectation(small_run)
 
 
 def test_pictures_come_to_lie_between_minus_one_and_one(small_run):
-    batch = Batch(torch.tensor([0, 255], dtype=torch.uint8).reshape(1, 1, 1, 2), torch.zeros(1, 0))
-    assert loop.to_sample(batch, CPU).images.flatten().tolist() == [-1, 1]
+    state, _ = start(small_run(), device=CPU)
+    for values in (torch.tensor([0, 255], dtype=torch.uint8), torch.tensor([0, 65535], dtype=torch.uint16)):
+        batch = Batch(values.reshape(1, 1, 1, 2), torch.zeros(1, 0))
+        assert loop.to_sample(batch, state).images.flatten().tolist() == [-1, 1]
 
 
 def test_a_loss_that_is_not_finite_stops_the_training_by_name(small_run):
@@ -142,7 +168,7 @@ def test_bad_gradients_are_replaced_not_followed(small_run):
 
 
 def test_terms_of_weight_or_interval_zero_are_left_out(small_run):
-    run = small_run(pl_weight=0.0, r1_interval=0)
+    run = small_run(pl_weight=0.0, r1_gamma=0.0)
     assert [t.name for t in objectives.terms(run.training)] == ["loss_G", "loss_D"]
 
 
@@ -176,6 +202,27 @@ def test_every_game_trains_both_players(small_run, loss):
     assert ("gradient_penalty" in after.averages.means()) == (loss == "wgan-gp")
 
 
+@pytest.mark.parametrize(("penalty", "every"), [("exact", 1), ("lazy", 4), ("approx", 1)])
+def test_penalties_come_on_every_batch_or_lazily(small_run, penalty, every):
+    run = small_run(penalty=penalty, r1_interval=4, r2_gamma=1.0)
+    found = {term.name: term.interval for term in objectives.terms(run.training)}
+    assert (found["R1"], found["R2"]) == (every, every)
+    means = trained(run, 1).averages.means()
+    assert means["R1"] > 0
+    assert means["R2"] > 0
+
+
+def test_the_approximate_penalty_is_the_exact_one_in_expectation(small_run):
+    run = small_run(size=(8, 8), batch=4, r1_gamma=2.0, penalty_sigma=0.001)
+    run = replace(run, discriminator=replace(run.discriminator, mbstd_channels=0))
+    state, _ = start(run, device=CPU)
+    sample = loop.to_sample(next(pictures(run)), state)
+    exact = objectives.r1_loss(state, sample).detach()
+    with torch.no_grad():
+        draws = torch.stack([objectives.approximate_r1_loss(state, sample) for _ in range(800)])
+    torch.testing.assert_close(draws.mean(dim=0), exact, rtol=0.2, atol=0)  # a χ² of one degree: 5 % standard error
+
+
 def test_r2_is_a_term_of_its_own(small_run):
     assert trained(small_run(r2_gamma=1.0), 1).averages.means()["R2"] > 0
 
@@ -199,6 +246,70 @@ def test_the_critic_takes_its_steps_before_the_generator_moves_again(small_run):
         moved.append(any(not torch.equal(a, b) for a, b in zip(generator, now, strict=True)))
         generator = now
     assert moved == [True, False, False, True, False, False]
+
+
+# --- augmentation ---------------------------------------------------------------------------------------------------
+
+
+def test_the_strength_of_adaptive_augmentation_follows_the_signs(small_run):
+    """Every fourth batch by as many pictures as were judged, towards the target."""
+    augment = Augment(mode="ada", target=-1.0, speed_kimg=0.1, interval=4)  # any certainty is too much
+    run = small_run(augment=augment)
+    state, phases = start(run, device=CPU)
+    seen = []
+    for _ in itertools.islice(loop.train(state, pictures(run), phases), 9):
+        seen.append(state.augment_p)
+    assert seen[:3] == [0, 0, 0]
+    assert seen[3] == pytest.approx(0.16)
+    assert seen[4:7] == [seen[3]] * 3
+    assert seen[7] == pytest.approx(0.32)
+    assert state.averages.means()["augment_p"] > 0
+
+
+def test_fixed_augmentation_stays(small_run):
+    state = trained(small_run(augment=Augment(mode="fixed", p=0.3)), 5)
+    assert state.augment_p == 0.3
+
+
+def test_both_kinds_of_pictures_are_augmented_and_the_generator_sees_through(small_run, monkeypatch):
+    seen = []
+
+    def spy(images, transformation):
+        seen.append(images.requires_grad)
+        return images
+
+    class Spy:
+        def __call__(self, images):
+            return spy(images, self)
+
+        def rows(self, index):
+            return self
+
+    monkeypatch.setattr(objectives, "draw_transformation", lambda state, sample: Spy())
+    run = small_run(pl_weight=0.0, augment=Augment(mode="fixed", p=0.5))
+    state, phases = start(run, device=CPU)
+    next(loop.train(state, pictures(run), phases))
+    assert seen == [True, False, False, True]  # G's fakes; D's fakes, D's reals; R1's reals
+
+
+def test_frozen_layers_of_the_discriminator_stay(small_run):
+    run = small_run(freeze_d=2)
+    before, _ = start(run, device=CPU)
+    after = trained(run, 3)
+    same = [
+        torch.equal(a, b)
+        for a, b in zip(before.discriminator.parameters(), after.discriminator.parameters(), strict=True)
+    ]
+    assert 0 < sum(same) < len(same)
+    assert same[0]
+
+
+def test_power_averages_are_kept_beside_the_other(small_run):
+    state = trained(small_run(ema_power=(0.05, 0.2)), 6)
+    short, long = (list(state.generator_power[length].parameters()) for length in (0.05, 0.2))
+    now = list(state.generator.parameters())
+    distance = [sum((a - b).norm() for a, b in zip(average, now, strict=True)) for average in (short, long)]
+    assert 0 < distance[0] < distance[1]
 
 
 # --- growth ---------------------------------------------------------------------------------------------------------

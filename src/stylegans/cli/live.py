@@ -9,6 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
+    from stylegans.runs.initial import Transfer
     from stylegans.runs.report import Tick
     from stylegans.runs.run import Event, Finished
 
@@ -86,6 +89,8 @@ def watch(events: Iterable["Event"], *, console: Console, goal: Goal) -> "Finish
                 console.print(tick_line(event, goal), highlight=False, soft_wrap=True)
             elif isinstance(event, runs.Saved) and event.kind != "samples":
                 console.print(f"  {event.kind} {event.path}", style="dim", highlight=False, soft_wrap=True)
+            elif isinstance(event, runs.Warned):
+                console.print(f"{event.kind}: {event.message}", style="bold yellow", highlight=False, soft_wrap=True)
             elif isinstance(event, runs.Finished):
                 finished = event
     return finished
@@ -113,8 +118,29 @@ def describe_start(event: "Event", console: Console) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    if event.transfer is not None:
+        console.print(transfer_table(event.transfer))
     for note in event.notes:
         console.print(f"  note: {note}", highlight=False, soft_wrap=True)
+
+
+def transfer_table(transfer: "Transfer") -> "Table":
+    """What became of every part of every network."""
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    table = Table("network", "part", "what", "how", "numbers", box=SIMPLE, title=f"from {transfer.path}")
+    table.columns[-1].justify = "right"
+    last = ""
+    for row in transfer.rows:
+        network = row.network if row.network != last else ""
+        table.add_row(network, row.part, row.what, row.how, f"{row.numbers:,}", style=STYLES[row.what])
+        last = row.network
+    table.caption = str(transfer)
+    return table
+
+
+STYLES = {"copied": "", "adapted": "cyan", "fresh": "yellow"}
 
 
 def tick_line(tick: "Tick", goal: Goal) -> str:
@@ -129,7 +155,10 @@ def tick_line(tick: "Tick", goal: Goal) -> str:
         parts.append(f"R1 {losses['r1_penalty']:.3f}")
     if "path_lengths" in losses:
         parts.append(f"path {losses['path_lengths']:.2f}")
+    if "augment_p" in losses:
+        parts.append(f"p {losses['augment_p']:.3f} sign {losses.get('signs_real', float('nan')):.2f}")
     parts += [f"{name} {value:.1f}" for name, value in tick.metrics.items()]
+    parts += [f"{name} {value:.2f}" for name, value in tick.guard.items()]
     parts.append(goal.left(tick.images, tick.seconds, tick.sec_per_kimg))
     if tick.memory is not None:
         parts.append(f"{tick.memory / 1e9:.1f} GB")

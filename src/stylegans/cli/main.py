@@ -19,6 +19,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "generate": ("stylegans.cli.generate", "pictures from seeds"),
     "mix": ("stylegans.cli.mix", "a style-mixing grid"),
     "walk": ("stylegans.cli.walk", "a looping video through the latent space"),
+    "edit": ("stylegans.cli.edit", "average models; choose a run's EMA length afterwards"),
     "info": ("stylegans.cli.info", "what a model, checkpoint, run or data set is"),
 }
 """Verb → (the module whose ``main(argv) -> int`` runs it, what it does)."""

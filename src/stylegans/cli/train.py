@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -13,8 +13,11 @@ from stylegans.config import (
     Discriminator,
     DiscriminatorConfig,
     GeneratorConfig,
+    Guard,
     Loss,
     Outputs,
+    Penalty,
+    Pipe,
     Precision,
     Run,
     StyleGAN,
@@ -22,9 +25,12 @@ from stylegans.config import (
     Training,
 )
 from stylegans.config.adjust import (
+    for_transfer,
     validate,
+    with_augment,
     with_batch,
     with_channels,
+    with_gamma,
     with_growth,
     with_labels,
     with_loss,
@@ -33,9 +39,9 @@ from stylegans.config.adjust import (
     with_size,
     with_width,
 )
-from stylegans.config.sizes import format_size, parse_size
+from stylegans.config.sizes import base_grid, format_size, parse_size
 from stylegans.errors import UserError
-from stylegans.presets import PRESETS, describe, get
+from stylegans.presets import PRESETS, describe, fitted, get
 
 if TYPE_CHECKING:
     from stylegans.data.images import ImageDataset
@@ -55,18 +61,30 @@ class Options:
     """Train a conditional model on the data set's labels."""
     xflip: bool = False
     """Show every picture mirrored too."""
+    subset: int | None = None
+    """Only so many of the pictures, chosen by the seed."""
     kimg: float | None = None
     """Length of the training, in thousands of pictures shown."""
     batch: int | None = None
     """Pictures per step."""
+    accumulate: int | None = None
+    """Process a batch in so many parts, where the memory does not hold it whole. The result is the same."""
     seed: int | None = None
     """Of the weights, the latents and the order of the pictures."""
     gamma: float | None = None
-    """Weight of R1."""
+    """Weight of R1 (and of R2, with the relativistic loss)."""
+    penalty: Penalty | None = None
+    """R1 and R2: exact, on every batch; lazy, on every 16th or so; approx, without second derivatives."""
     lr: float | None = None
     """Adam's learning rate, of both players (the preset's value shown is the generator's)."""
     loss: Loss | None = None
     """The adversarial loss."""
+    aug: Literal["none", "ada", "fixed", "diffaugment"] | None = None
+    """Augmentation of what the discriminator sees: adaptive (StyleGAN2-ADA), of fixed strength, or DiffAugment."""
+    aug_p: float | None = None
+    """Its probability: constant (fixed), or at the start (ada)."""
+    aug_pipe: Pipe | None = None
+    """What is done to the pictures (ada, fixed)."""
     channel_base: int | None = None
     """Width: feature maps at resolution r are channel_base / r, at most channel_max."""
     channel_max: int | None = None
@@ -91,6 +109,10 @@ class Options:
     """Measured at every snapshot, separated by commas: fd_mobilenet."""
     from_: Annotated[str | None, tyro.conf.arg(name="from")] = None
     """Start from the weights of this model."""
+    freeze_d: int | None = None
+    """Keep the discriminator's first so many layers as they are, with --from."""
+    on_collapse: Literal["off", "warn", "rollback", "stop"] | None = None
+    """What to do when the training collapses, diverges or overfits."""
     dry_run: bool = False
     """Print the complete configuration and stop."""
 
@@ -102,6 +124,7 @@ class Fields:
     generator: GeneratorConfig = field(default_factory=StyleGAN2)
     discriminator: DiscriminatorConfig = field(default_factory=Discriminator)
     training: Training = field(default_factory=Training)
+    guard: Guard = field(default_factory=Guard)
     outputs: Outputs = field(default_factory=Outputs)
 
 
@@ -164,9 +187,13 @@ def overview() -> str:
 
 def print_help(preset: str, prog: str) -> None:
     run = get(preset)
-    fields = Fields(run.generator, run.discriminator, run.training, run.outputs)
+    fields = fields_of(run)
     about = f"{describe(preset)} The same command again continues exactly where it stopped."
     parse(_Help, ["--help"], prog=prog, default=_Help(values_of(run), fields), description=about)
+
+
+def fields_of(run: Run) -> Fields:
+    return Fields(run.generator, run.discriminator, run.training, run.guard, run.outputs)
 
 
 def values_of(run: Run) -> Options:
@@ -177,10 +204,15 @@ def values_of(run: Run) -> Options:
         out=tyro.MISSING,
         kimg=training.kimg,
         batch=training.batch,
+        accumulate=training.accumulate,
         seed=training.seed,
         gamma=training.r1_gamma,
+        penalty=training.penalty,
         lr=training.g_optimizer.lr,
         loss=training.loss,
+        aug=training.augment.mode,
+        aug_p=training.augment.p,
+        aug_pipe=training.augment.pipe,
         channel_base=run.generator.channel_base,
         channel_max=run.generator.channel_max,
         mapping_layers=run.generator.mapping.num_layers if isinstance(run.generator, (StyleGAN, StyleGAN2)) else None,
@@ -191,6 +223,8 @@ def values_of(run: Run) -> Options:
         tick_kimg=outputs.tick_kimg,
         snapshot_kimg=outputs.snapshot_kimg,
         checkpoint_kimg=outputs.checkpoint_kimg,
+        freeze_d=training.freeze_d,
+        on_collapse=run.guard.on_collapse,
     )
 
 
@@ -202,22 +236,32 @@ def resolve(preset: str, options: Options, rest: Sequence[str], *, prog: str) ->
     from stylegans.data.images import open_dataset
 
     size = None if options.size is None else parse_size(options.size)
-    data = open_dataset(options.data, size=size, xflip=options.xflip, labels=options.labels)
-    run = with_size(get(preset), data.resolution, option="--size" if size else "--data")
+    seed = 0 if options.seed is None else options.seed
+    data = open_dataset(
+        options.data,
+        size=size,
+        xflip=options.xflip,
+        labels=options.labels,
+        subset=options.subset,
+        subset_seed=seed,
+    )
+    base_grid(data.resolution, option="--size" if size else "--data")
+    run = with_size(fitted(preset, data.resolution, batch=options.batch), data.resolution)
     run = with_labels(with_channels(run, data.channels), data.c_dim)
     path = options.data if options.data == data.name else str(Path(options.data).resolve())
     run = replace(
         run,
-        data=replace(run.data, path=path, xflip=options.xflip, labels=options.labels),
+        data=replace(run.data, path=path, xflip=options.xflip, labels=options.labels, subset=options.subset),
         start_from=options.from_ or "",
     )
     run = apply(run, options)
-    fields = parse(Fields, rest, prog=prog, default=Fields(run.generator, run.discriminator, run.training, run.outputs))
+    fields = parse(Fields, rest, prog=prog, default=fields_of(run))
     run = replace(
         run,
         generator=fields.generator,
         discriminator=fields.discriminator,
         training=fields.training,
+        guard=fields.guard,
         outputs=fields.outputs,
     )
     if run.generator.resolution != data.resolution:
@@ -236,6 +280,11 @@ def apply(run: Run, options: Options) -> Run:
         run = with_batch(run, options.batch)
     if options.lr is not None:
         run = with_lr(run, options.lr)
+    if options.gamma is not None:
+        run = with_gamma(run, options.gamma)
+    if options.from_ is not None:
+        run = for_transfer(run)
+    run = with_augment(run, **_given(mode=options.aug, p=options.aug_p, pipe=options.aug_pipe))
     if options.grow_kimg is not None:
         run = with_growth(run, options.grow_kimg)
     metrics = None if options.metrics is None else tuple(m for m in options.metrics.split(",") if m)
@@ -243,8 +292,16 @@ def apply(run: Run, options: Options) -> Run:
         run,
         training=replace(
             run.training,
-            **_given(kimg=options.kimg, seed=options.seed, r1_gamma=options.gamma, precision=options.precision),
+            **_given(
+                kimg=options.kimg,
+                seed=options.seed,
+                accumulate=options.accumulate,
+                penalty=options.penalty,
+                precision=options.precision,
+                freeze_d=options.freeze_d,
+            ),
         ),
+        guard=replace(run.guard, **_given(on_collapse=options.on_collapse)),
         outputs=replace(
             run.outputs,
             **_given(

@@ -1,5 +1,6 @@
 """The complete description of a run, as frozen dataclasses. Standard library only."""
 
+from stylegans.config.augment import Augment, Pipe, Policy
 from stylegans.config.networks import (
     DCGAN,
     GAN,
@@ -16,9 +17,10 @@ from stylegans.config.networks import (
     StyleGAN,
     StyleGAN2,
 )
-from stylegans.config.run import Data, Growth, Loss, Optimizer, Outputs, Precision, Run, Training
+from stylegans.config.run import Data, Growth, Guard, Loss, Optimizer, Outputs, Penalty, Precision, Run, Training
 
 __all__ = [
+    "Augment",
     "DCGAN",
     "DCGANDiscriminator",
     "Data",
@@ -28,11 +30,15 @@ __all__ = [
     "GANDiscriminator",
     "GeneratorConfig",
     "Growth",
+    "Guard",
     "GrowingDiscriminator",
     "Loss",
     "Mapping",
     "Optimizer",
     "Outputs",
+    "Penalty",
+    "Pipe",
+    "Policy",
     "Precision",
     "ProGAN",
     "ResNet",

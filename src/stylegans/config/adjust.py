@@ -7,6 +7,7 @@ change several fields that belong together.
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
+from stylegans.config.augment import Augment
 from stylegans.config.networks import (
     Discriminator,
     GrowingDiscriminator,
@@ -25,6 +26,7 @@ WGAN_GP_WEIGHT, WGAN_GP_DRIFT = 10.0, 0.001
 WGAN_GP_LARGEST_RATE = 0.002
 """StyleGAN's learning rates are capped at this when it trains with WGAN-GP."""
 WGAN_CLIP = 0.01
+TRANSFER_ADA_KIMG = 100.0
 R1_GAMMA = 10.0
 """StyleGAN's FFHQ setting."""
 
@@ -157,7 +159,37 @@ def with_loss(run: Run, loss: Loss) -> Run:
         )
     constrained = training.loss in ("wgan", "wgan-gp")
     r1_gamma = R1_GAMMA if constrained else training.r1_gamma  # a game without any constraint diverges
-    return _with_training(run, loss=loss, gp_weight=0.0, drift=0.0, weight_clip=None, r1_gamma=r1_gamma)
+    r2_gamma = r1_gamma if loss == "relativistic" else 0.0  # R3GAN: alone, neither penalty makes the pairing converge
+    return _with_training(
+        run, loss=loss, gp_weight=0.0, drift=0.0, weight_clip=None, r1_gamma=r1_gamma, r2_gamma=r2_gamma
+    )
+
+
+def with_gamma(run: Run, gamma: float) -> Run:
+    """R1 of this weight, and R2 where the training has it."""
+    return _with_training(run, r1_gamma=gamma, r2_gamma=gamma if run.training.r2_gamma > 0 else 0.0)
+
+
+def with_augment(run: Run, **changes: Any) -> Run:
+    """Other augmentation: some fields of ``Augment``."""
+    return _with_training(run, augment=replace(run.training.augment, **changes))
+
+
+def for_transfer(run: Run) -> Run:
+    """What changes when a training starts from another model: ADA adapts faster, the average forgets nothing.
+
+    As published: 100 thousand pictures instead of 500, and no ramp-up, which is there to forget a random start.
+    """
+    augment = run.training.augment
+    speed = min(augment.speed_kimg, TRANSFER_ADA_KIMG)
+    return _with_training(run, augment=replace(augment, speed_kimg=speed), ema_rampup=None)
+
+
+SEPARABLE = (ProGAN, StyleGAN, StyleGAN2, Discriminator, GrowingDiscriminator)
+"""Networks without batch normalisation or dropout: a sample's way through them depends on no other, but for groups."""
+
+LONGEST_POWER = 0.28
+"""Power-function averages reach no further: σ_rel of the flattest, γ = 0, is 1/√12 = 0.289."""
 
 
 def _capped(run: Run) -> Run:
@@ -190,9 +222,13 @@ def can_grow(network: object) -> bool:
     return isinstance(network, (ProGAN, StyleGAN, GrowingDiscriminator))
 
 
+WHY_NOT_REDUCED = "only StyleGAN2's networks compute in bfloat16, and --penalty approx needs more digits than it has"
+
+
 def can_reduce(run: Run) -> bool:
-    """Whether both networks can compute their larger levels in reduced precision."""
-    return isinstance(run.generator, StyleGAN2) and isinstance(run.discriminator, Discriminator)
+    """Whether both networks can compute their larger levels in reduced precision, and the penalty can bear it."""
+    networks = isinstance(run.generator, StyleGAN2) and isinstance(run.discriminator, Discriminator)
+    return networks and run.training.penalty != "approx"
 
 
 def validate(run: Run) -> Run:
@@ -204,9 +240,11 @@ def validate(run: Run) -> Run:
     _check_numbers(run)
     _check_networks(run)
     _check_training(run.training)
+    _check_augment(run.training.augment)
+    _check_parts(run)
     _check_growth(run)
     if run.training.precision == "bfloat16" and not can_reduce(run):
-        raise UserError("--precision: only StyleGAN2's networks compute in bfloat16; use float32 or auto")
+        raise UserError(f"--precision: {WHY_NOT_REDUCED}; use float32 or auto")
     return run
 
 
@@ -216,7 +254,12 @@ def _check_numbers(run: Run) -> None:
         ("--batch", training.batch, 1),
         ("--kimg", training.kimg, 0),
         ("--gamma", training.r1_gamma, 0),
-        ("--training.r1-interval", training.r1_interval, 0),
+        ("--training.r1-interval", training.r1_interval, 1),
+        ("--training.penalty-sigma", training.penalty_sigma, 0),
+        ("--freeze-d", training.freeze_d, 0),
+        ("--training.augment.interval", training.augment.interval, 1),
+        ("--guard.images", run.guard.images, 4),
+        ("--guard.rollbacks", run.guard.rollbacks, 0),
         ("--training.r2-gamma", training.r2_gamma, 0),
         ("--training.gp-weight", training.gp_weight, 0),
         ("--training.drift", training.drift, 0),
@@ -238,6 +281,8 @@ def _check_numbers(run: Run) -> None:
     above_zero: list[tuple[str, float | None]] = [
         ("--lr", min(training.g_optimizer.lr, training.d_optimizer.lr)),
         ("--training.weight-clip", training.weight_clip),
+        ("--training.augment.speed-kimg", training.augment.speed_kimg),
+        ("--guard.every-kimg", run.guard.every_kimg),
         ("--tick-kimg", outputs.tick_kimg),
         ("--snapshot-kimg", outputs.snapshot_kimg),
         ("--checkpoint-kimg", outputs.checkpoint_kimg),
@@ -276,12 +321,56 @@ def _check_training(training: Training) -> None:
     start, end = training.anneal_from_kimg, training.anneal_to_kimg
     if (start is None) != (end is None) or (start is not None and end is not None and not 0 <= start < end):
         raise UserError(f"--training.anneal-from-kimg: {start} to {end}: give both, the first smaller than the second")
-    batches = [training.batch, *(size for _, size in training.growth.batch)] if training.growth else [training.batch]
-    for batch in batches:
+    for length in training.ema_power:
+        if not 0 < length < LONGEST_POWER:
+            raise UserError(f"--training.ema-power: {length} should be above 0 and below {LONGEST_POWER}")
+
+
+def _check_augment(augment: Augment) -> None:
+    if not 0 <= augment.p <= 1:
+        raise UserError(f"--aug-p: {augment.p} should be between 0 and 1")
+    if augment.mode == "fixed" and augment.p == 0:
+        raise UserError("--aug-p: 0 with --aug fixed augments nothing; give a probability, or --aug none")
+    if augment.p and augment.mode in ("none", "diffaugment"):
+        raise UserError(f"--aug-p: has no meaning with --aug {augment.mode}; use --aug ada or fixed")
+    if not -1 <= augment.target <= 1:
+        raise UserError(f"--training.augment.target: {augment.target} should be between -1 and 1, a mean of signs")
+    if augment.mode == "diffaugment" and not augment.policy:
+        raise UserError("--training.augment.policy: names no augmentation; use --aug none")
+
+
+def batch_sizes(training: Training) -> list[int]:
+    """The batch sizes of all stages."""
+    return [training.batch, *(size for _, size in training.growth.batch)] if training.growth else [training.batch]
+
+
+def most_parts(run: Run, batch: int) -> int:
+    """In how many parts a batch can be processed with the result of the whole: one per group of samples that the
+    discriminator sees together."""
+    discriminator = run.discriminator
+    if not isinstance(run.generator, SEPARABLE) or not isinstance(discriminator, SEPARABLE):
+        return 1
+    if not discriminator.mbstd_channels:
+        return batch
+    group = min(discriminator.mbstd_group or batch, batch)
+    while batch % group:
+        group -= 1
+    return batch // group
+
+
+def _check_parts(run: Run) -> None:
+    parts = run.training.accumulate
+    for batch in batch_sizes(run.training):
         if batch < 1:
             raise UserError(f"--training.growth.batch: {batch} should be at least 1")
-        if batch % training.accumulate:
-            raise UserError(f"--training.accumulate: {training.accumulate} does not divide the batch of {batch}")
+        most = most_parts(run, batch)
+        if parts > 1 and most == 1:
+            raise UserError(
+                f"--accumulate: the networks of preset {run.preset} see a batch of {batch} as one; it cannot be divided"
+            )
+        if batch % parts or most % parts:
+            fit = ", ".join(str(k) for k in range(1, most + 1) if most % k == 0)
+            raise UserError(f"--accumulate: {parts} does not divide a batch of {batch} into whole groups; {fit} do")
 
 
 def _check_growth(run: Run) -> None:

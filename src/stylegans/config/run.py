@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from stylegans.config.augment import Augment
 from stylegans.config.networks import Discriminator, DiscriminatorConfig, GeneratorConfig, StyleGAN2
 
 Precision = Literal["float32", "bfloat16", "auto"]
+Penalty = Literal["exact", "lazy", "approx"]
 Loss = Literal["non-saturating", "saturating", "wgan", "wgan-gp", "hinge", "least-squares", "relativistic"]
 
 
@@ -21,6 +23,8 @@ class Data:
     """Every picture also stands in the set mirrored."""
     labels: bool = False
     """Train a conditional network on the set's labels."""
+    subset: int | None = None
+    """Only so many of the pictures, chosen by the training's seed; None: all."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,12 @@ class Training:
     d_steps: int = 1
     """The discriminator moves on every batch, the generator on every so many."""
     r1_gamma: float = 10.0
+    penalty: Penalty = "lazy"
+    """How R1 and R2 are computed: 'exact' with every batch; 'lazy' on every ``r1_interval``-th (StyleGAN2, appendix B);
+    'approx' with every batch from the scores' difference under Gaussian noise of ``penalty_sigma``, without second
+    derivatives."""
     r1_interval: int = 16
-    """R1 and R2 are computed on every so many batches (lazy regularisation); 1: with the loss; 0: never."""
+    penalty_sigma: float = 0.01
     r2_gamma: float = 0.0
     gp_weight: float = 0.0
     """WGAN-GP's gradient penalty, on every batch."""
@@ -84,6 +92,12 @@ class Training:
     """Half-life of the generator's moving average, in thousands of pictures."""
     ema_rampup: float | None = None
     """The half-life is at most this share of the pictures seen so far; None: no ramp."""
+    ema_power: tuple[float, ...] = ()
+    """Relative lengths of power-function averages kept beside the other, from whose snapshots an average of any length
+    can be made afterwards (post-hoc EMA)."""
+    augment: Augment = field(default_factory=Augment)
+    freeze_d: int = 0
+    """The discriminator's first so many layers stay as they are (Freeze-D), for transfer."""
     growth: Growth | None = None
     """Progressive growing; None: the whole networks from the start."""
     anneal_from_kimg: float | None = None
@@ -93,7 +107,7 @@ class Training:
     reuse_fakes: bool = False
     """The discriminator learns from the pictures the generator has just been trained on, instead of fresh ones."""
     accumulate: int = 1
-    """A batch is processed in so many parts, to fit in memory."""
+    """A batch is processed in so many parts, to fit in memory; the result is that of the whole batch."""
     precision: Precision = "float32"
 
 
@@ -111,6 +125,21 @@ class Outputs:
 
 
 @dataclass(frozen=True)
+class Guard:
+    """What watches over a training without eyes: diversity, a small Fréchet distance, the discriminator's certainty."""
+
+    on_collapse: Literal["off", "warn", "rollback", "stop"] = "warn"
+    """'rollback': go back to the best state and continue from there with a quarter of the learning rates (overfitting,
+    which that does not cure, is warned of)."""
+    every_kimg: float = 20.0
+    """Measure on every so many thousand pictures."""
+    images: int = 200
+    """Generated pictures per measurement."""
+    rollbacks: int = 3
+    """After so many the run ends."""
+
+
+@dataclass(frozen=True)
 class Run:
     """A training run."""
 
@@ -121,4 +150,5 @@ class Run:
     discriminator: DiscriminatorConfig = field(default_factory=Discriminator)
     data: Data = field(default_factory=Data)
     training: Training = field(default_factory=Training)
+    guard: Guard = field(default_factory=Guard)
     outputs: Outputs = field(default_factory=Outputs)

@@ -7,6 +7,8 @@ gradients; every penalty is ``[N]`` and differentiable once more.
 import torch
 from torch import Tensor
 
+from stylegans.ops.random import Source, rand
+
 
 def r1(scores: Tensor, images: Tensor) -> Tensor:
     """R1: ‖∇ₓD(x)‖² at real pictures (Mescheder et al. 2018, equation 9). The loss is γ/2 times this.
@@ -29,6 +31,20 @@ def r2(scores: Tensor, images: Tensor) -> Tensor:
     return r1(scores, images)
 
 
+def difference(scores: Tensor, shifted: Tensor, *, sigma: float) -> Tensor:
+    """((D(x + σε) - D(x)) / σ)² with ε ~ N(0, 1): an estimate of ‖∇ₓD(x)‖² without second derivatives.
+
+    To first order its expectation is the squared norm, since E[(gᵀε)²] = ‖g‖². It takes the place of R1 and R2
+    (the approximated R1 of Lin et al. 2025, arXiv 2501.08316).
+
+    Args:
+        scores: D(x), ``[N, 1]``.
+        shifted: D(x + σε), ``[N, 1]``.
+        sigma: σ, in units of the pictures.
+    """
+    return ((shifted - scores) / sigma).square().squeeze(1)
+
+
 def wgan_gp(scores: Tensor, images: Tensor, target: float = 1.0) -> Tensor:
     """(‖∇ₓD(x̂)‖₂ - target)² at interpolated pictures (Gulrajani et al. 2017, equation 3). The loss is λ times this.
 
@@ -41,15 +57,15 @@ def wgan_gp(scores: Tensor, images: Tensor, target: float = 1.0) -> Tensor:
     return (torch.linalg.vector_norm(_gradient(scores, images), dim=[1, 2, 3]) - target).square()
 
 
-def interpolate(real: Tensor, fake: Tensor, *, generator: torch.Generator) -> Tensor:
+def interpolate(real: Tensor, fake: Tensor, *, generator: Source) -> Tensor:
     """x̂ = εx + (1 - ε)x̃, one ε ~ U[0, 1] per sample (Gulrajani et al. 2017, algorithm 1).
 
     Args:
         real: x, ``[N, C, H, W]``.
         fake: x̃, of the same shape.
-        generator: draws ε on its own device.
+        generator: draws ε.
     """
-    epsilon = torch.rand([real.shape[0], 1, 1, 1], device=generator.device, generator=generator).to(real)
+    epsilon = rand(real.shape[0], 1, 1, 1, source=generator, device=real.device).to(real)
     return epsilon * real + (1 - epsilon) * fake
 
 

@@ -9,6 +9,8 @@ import math
 import torch
 from torch import Tensor
 
+from stylegans.ops.random import Source, randn
+
 
 def path_lengths(images: Tensor, ws: Tensor, y: Tensor) -> Tensor:
     """‖Jᵀy‖, root mean square over the layers: ``[N]``, differentiable once more.
@@ -22,9 +24,9 @@ def path_lengths(images: Tensor, ws: Tensor, y: Tensor) -> Tensor:
     return gradient.square().sum(dim=2).mean(dim=1).sqrt()
 
 
-def random_picture(images: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+def random_picture(images: Tensor, *, generator: Source = None) -> Tensor:
     """y ~ N(0, 1) / √(H·W), of the shape of ``images``: lengths then do not depend on the resolution."""
-    y = torch.randn(images.shape, device=images.device, generator=generator)
+    y = randn(*images.shape, source=generator, device=images.device)
     return y / math.sqrt(images.shape[2] * images.shape[3])
 
 

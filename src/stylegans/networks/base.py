@@ -1,6 +1,5 @@
 """What the networks of the family have in common: how a generator is called, what a discriminator is asked."""
 
-import torch
 from torch import Tensor, nn
 
 from stylegans.config.networks import DiscriminatorConfig, GeneratorConfig
@@ -8,6 +7,7 @@ from stylegans.errors import UserError
 from stylegans.networks.mapping import LatentMapping
 from stylegans.networks.protocol import Noise
 from stylegans.nn.minibatch_stddev import apart, side_by_side
+from stylegans.ops.random import Source
 
 
 class Synthesis(nn.Module):
@@ -16,7 +16,7 @@ class Synthesis(nn.Module):
     num_ws: int
     has_noise: bool = False
 
-    def forward(self, ws: Tensor, *, noise: Noise = "const", generator: torch.Generator | None = None) -> Tensor:
+    def forward(self, ws: Tensor, *, noise: Noise = "const", generator: Source = None) -> Tensor:
         """``noise``: 'const', 'random' (drawn from ``generator``) or 'none'."""
         raise NotImplementedError
 
@@ -53,7 +53,7 @@ class GeneratorNetwork(nn.Module):
         truncation: float = 1.0,
         truncation_layers: int | None = None,
         noise: Noise = "const",
-        generator: torch.Generator | None = None,
+        generator: Source = None,
     ) -> Tensor:
         ws = self.mapping(z, c, truncation=truncation, truncation_layers=truncation_layers)
         return self.synthesis(ws, noise=noise, generator=generator)

@@ -8,7 +8,6 @@ neighbour; figure 1 draws 5×5. Layers before a batch norm have no bias: it woul
 
 from itertools import pairwise
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -17,6 +16,7 @@ from stylegans.config.sizes import channels, levels
 from stylegans.networks.base import DiscriminatorNetwork, GeneratorNetwork, Synthesis
 from stylegans.networks.mapping import NormalizedLatents
 from stylegans.networks.protocol import Noise
+from stylegans.ops.random import Source
 
 SLOPE = 0.2
 """Of the leaky ReLU."""
@@ -72,7 +72,7 @@ class SynthesisNetwork(Synthesis):
         )
         self.apply(initialize)
 
-    def forward(self, ws: Tensor, *, noise: Noise = "const", generator: torch.Generator | None = None) -> Tensor:
+    def forward(self, ws: Tensor, *, noise: Noise = "const", generator: Source = None) -> Tensor:
         self.check(ws, noise)
         x = self.norm(self.project(ws[:, 0]).unflatten(1, self.grid)).relu()
         for block in self.blocks:

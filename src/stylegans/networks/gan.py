@@ -7,7 +7,6 @@ dropout. Weights begin uniform in ±0.05 and ±0.005, as in the experiments publ
 import math
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
 from stylegans.config import GAN, GANDiscriminator
@@ -17,6 +16,7 @@ from stylegans.networks.mapping import NormalizedLatents
 from stylegans.networks.protocol import Noise
 from stylegans.nn.dropout import Dropout
 from stylegans.nn.maxout import Maxout
+from stylegans.ops.random import Source
 
 GENERATOR_RANGE = 0.05
 DISCRIMINATOR_RANGE = 0.005
@@ -44,7 +44,7 @@ class SynthesisNetwork(Synthesis):
         self.layers = nn.ModuleList(dense(a, b, irange=GENERATOR_RANGE) for a, b in pairwise(widths))
         self.out = dense(widths[-1], math.prod(self.shape), irange=GENERATOR_RANGE)
 
-    def forward(self, ws: Tensor, *, noise: Noise = "const", generator: torch.Generator | None = None) -> Tensor:
+    def forward(self, ws: Tensor, *, noise: Noise = "const", generator: Source = None) -> Tensor:
         self.check(ws, noise)
         x = ws[:, 0]
         for layer in self.layers:

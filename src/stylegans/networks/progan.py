@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterable
 from typing import cast
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -21,6 +20,7 @@ from stylegans.nn.equalized import EqualizedConv2d
 from stylegans.nn.inputs import DenseInput
 from stylegans.nn.normalization import pixel_norm
 from stylegans.ops.activation import LEAK
+from stylegans.ops.random import Source
 
 GAIN = math.sqrt(2)
 """He's, for the rectifier that follows; the weights carry it."""
@@ -74,7 +74,7 @@ class ProGANSynthesis(Synthesis):
         self.resolution = config.resolution
         register_lod(self)
 
-    def forward(self, ws: Tensor, *, noise: Noise = "const", generator: torch.Generator | None = None) -> Tensor:
+    def forward(self, ws: Tensor, *, noise: Noise = "const", generator: Source = None) -> Tensor:
         self.check(ws, noise)
         x = rectify(self.input(ws[:, 0]))
         image: Tensor | None = None

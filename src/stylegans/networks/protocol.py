@@ -6,6 +6,8 @@ from typing import Literal, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
+from stylegans.ops.random import Source
+
 Noise = Literal["const", "random", "none"]
 """The noise inputs' values: the stored maps, fresh draws, or none."""
 
@@ -19,7 +21,7 @@ class MappingNetwork(Protocol):
 
 
 class SynthesisNetwork(Protocol):
-    def __call__(self, ws: Tensor, *, noise: Noise = "const", generator: torch.Generator | None = None) -> Tensor:
+    def __call__(self, ws: Tensor, *, noise: Noise = "const", generator: Source = None) -> Tensor:
         """ws [N, num_ws, w_dim] → images [N, C, H, W], about [-1, 1]."""
         ...
 
@@ -52,7 +54,7 @@ class Generator(Protocol):
         truncation: float = 1.0,
         truncation_layers: int | None = None,
         noise: Noise = "const",
-        generator: torch.Generator | None = None,
+        generator: Source = None,
     ) -> Tensor:
         """z [N, z_dim], c [N, c_dim] → images [N, C, H, W], about [-1, 1]."""
         ...

@@ -9,7 +9,6 @@ the variance of Glorot and Bengio (2010), in the blocks' 3×3 convolutions twice
 import math
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
@@ -19,6 +18,7 @@ from stylegans.networks.base import DiscriminatorNetwork, GeneratorNetwork, Synt
 from stylegans.networks.mapping import NormalizedLatents
 from stylegans.networks.protocol import Noise
 from stylegans.networks.pyramid import enlarge, shrink
+from stylegans.ops.random import Source
 
 
 def level_widths(config: ResNet | ResNetDiscriminator) -> list[int]:
@@ -83,7 +83,7 @@ class SynthesisNetwork(Synthesis):
         self.norm = nn.BatchNorm2d(widths[-1])
         self.out = conv(widths[-1], config.img_channels, 3)
 
-    def forward(self, ws: Tensor, *, noise: Noise = "const", generator: torch.Generator | None = None) -> Tensor:
+    def forward(self, ws: Tensor, *, noise: Noise = "const", generator: Source = None) -> Tensor:
         self.check(ws, noise)
         x = self.project(ws[:, 0]).unflatten(1, self.grid)
         for block in self.blocks:

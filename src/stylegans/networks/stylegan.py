@@ -23,6 +23,7 @@ from stylegans.nn.inputs import ConstantInput, DenseInput
 from stylegans.nn.noise import NoiseInput
 from stylegans.nn.normalization import AdaIN, instance_norm, pixel_norm
 from stylegans.ops.activation import bias_act
+from stylegans.ops.random import Source
 from stylegans.ops.resample import filter2d, fir_filter
 
 HE = math.sqrt(2)
@@ -173,7 +174,7 @@ class StyleGANSynthesis(Synthesis):
         self.resolution = config.resolution
         register_lod(self)
 
-    def forward(self, ws: Tensor, *, noise: Noise = "const", generator: torch.Generator | None = None) -> Tensor:
+    def forward(self, ws: Tensor, *, noise: Noise = "const", generator: Source = None) -> Tensor:
         self.check(ws, noise)
         x = self.input(ws.shape[0] if isinstance(self.input, ConstantInput) else ws[:, 0])
         styles = ws.expand(-1, 2 * self.num_levels, -1)  # the one w of a network without styles goes unread

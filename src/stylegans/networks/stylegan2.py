@@ -21,6 +21,7 @@ from stylegans.networks.pyramid import blend, present, register_lod, to_size
 from stylegans.nn.equalized import EqualizedConv2d
 from stylegans.nn.inputs import ConstantInput
 from stylegans.nn.modulated import StyledConv, ToRGB
+from stylegans.ops.random import Source
 from stylegans.ops.resample import fir_filter, upsample
 
 
@@ -100,7 +101,7 @@ class SynthesisNetwork(Synthesis):
         if self.grow:
             register_lod(self)
 
-    def forward(self, ws: Tensor, *, noise: Noise = "const", generator: torch.Generator | None = None) -> Tensor:
+    def forward(self, ws: Tensor, *, noise: Noise = "const", generator: Source = None) -> Tensor:
         self.check(ws, noise)
         x = self.input(ws.shape[0])
         image: Tensor | None = None

@@ -1,9 +1,9 @@
 """Dropout (Hinton et al. 2012), with randomness that a training can save and continue."""
 
-import torch
 from torch import Tensor, nn
 
 from stylegans.errors import UserError
+from stylegans.ops.random import Source, rand
 
 
 class Dropout(nn.Module):
@@ -21,12 +21,12 @@ class Dropout(nn.Module):
         if not 0 <= p < 1:
             raise UserError(f"dropout: {p} is not a share to drop; use 0 or more, and less than 1")
         self.p = p
-        self.random: torch.Generator | None = None
+        self.random: Source = None
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return x
-        kept = torch.rand(x.shape, device=x.device, generator=self.random) >= self.p
+        kept = rand(*x.shape, source=self.random, device=x.device) >= self.p
         return x * kept / (1 - self.p)
 
     def extra_repr(self) -> str:

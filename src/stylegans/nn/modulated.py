@@ -10,6 +10,7 @@ from stylegans.nn.equalized import EqualizedLinear
 from stylegans.nn.noise import NoiseInput
 from stylegans.ops.activation import bias_act
 from stylegans.ops.modulation import modulated_conv2d
+from stylegans.ops.random import Source
 from stylegans.ops.resample import fir_filter
 
 
@@ -41,9 +42,7 @@ class StyledConv(nn.Module):
         self.register_buffer("f", fir_filter(resample_filter), persistent=False)
         self.up, self.clamp = up, clamp
 
-    def forward(
-        self, x: Tensor, w: Tensor, *, noise: str, generator: torch.Generator | None = None, gain: float = 1.0
-    ) -> Tensor:
+    def forward(self, x: Tensor, w: Tensor, *, noise: str, generator: Source = None, gain: float = 1.0) -> Tensor:
         x = self.style_block(x, w)
         if self.noise is not None:
             x = self.noise(x, noise=noise, generator=generator)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from stylegans.config.sizes import Size
+from stylegans.ops.random import Source, randn
 
 
 class NoiseInput(nn.Module):
@@ -24,11 +25,11 @@ class NoiseInput(nn.Module):
         self.noise_strength = nn.Parameter(torch.zeros([] if channels is None else [channels]))
         self.register_buffer("noise_const", torch.randn(*size))
 
-    def forward(self, x: Tensor, *, noise: str, generator: torch.Generator | None = None) -> Tensor:
+    def forward(self, x: Tensor, *, noise: str, generator: Source = None) -> Tensor:
         if noise == "none":
             return x
         if noise == "const":
             picture = self.noise_const
         else:
-            picture = torch.randn(x.shape[0], 1, *x.shape[2:], device=x.device, generator=generator)
+            picture = randn(x.shape[0], 1, *x.shape[2:], source=generator, device=x.device)
         return x + (picture * self.noise_strength.reshape(-1, 1, 1)).to(x.dtype)

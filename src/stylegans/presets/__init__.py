@@ -3,10 +3,16 @@
 from collections.abc import Callable
 
 from stylegans.config import Run
+from stylegans.config.sizes import Size
 from stylegans.errors import UserError
-from stylegans.presets import dcgan, gan, progan, small, sngan, stylegan, stylegan2, wgan, wgan_gp
+from stylegans.presets import dcgan, gan, progan, small, sngan, stylegan, stylegan2, stylegan2_ada, wgan, wgan_gp
 
 PRESETS: dict[str, Callable[[], Run]] = {
+    "stylegan2-ada": stylegan2_ada.fitted,
+    "stylegan2-ada-256": stylegan2_ada.ada_256,
+    "stylegan2-ada-512": stylegan2_ada.ada_512,
+    "stylegan2-ada-1024": stylegan2_ada.ada_1024,
+    "stylegan2-ada-cifar": stylegan2_ada.cifar,
     "stylegan2": stylegan2.config_f,
     "stylegan2-a": stylegan2.config_a,
     "stylegan2-b": stylegan2.config_b,
@@ -53,6 +59,16 @@ def get(name: str) -> Run:
     if name not in PRESETS:
         raise UserError(f"'{name}' is not a preset; there are {', '.join(PRESETS)}")
     return PRESETS[name]()
+
+
+def fitted(name: str, size: Size, *, batch: int | None = None) -> Run:
+    """The run called ``name`` for pictures of ``size``, by the preset's own rules where it has any.
+
+    Args:
+        size: (height, width).
+        batch: that the rules should go by; None: their own.
+    """
+    return stylegan2_ada.fitted(size, batch) if name == "stylegan2-ada" else get(name)
 
 
 def describe(name: str) -> str:

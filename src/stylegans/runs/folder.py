@@ -25,6 +25,10 @@ MAY_CHANGE = (
     "outputs.snapshot_kimg",
     "outputs.checkpoint_kimg",
     "outputs.keep_checkpoints",
+    "guard.on_collapse",
+    "guard.every_kimg",
+    "guard.images",
+    "guard.rollbacks",
 )
 """Fields that may differ when a run is continued: none of them changes what is learned."""
 
@@ -39,6 +43,7 @@ class RunFolder:
         self.samples = self.path / "samples"
         self.snapshots = self.path / "snapshots"
         self.checkpoints = self.path / "checkpoints"
+        self.best = self.path / "best"
 
     def read_config(self) -> Run | None:
         """The config of the run that is here, if one is."""
@@ -94,6 +99,17 @@ class RunFolder:
         ticks = [tick for tick in read_log(self.log) if tick["images"] <= images]
         write_text(self.log, "".join(json.dumps(tick) + "\n" for tick in ticks))
         return ticks
+
+    def set_aside(self, *, images: int, into: str) -> None:
+        """Move what was written after ``images`` pictures, of a course that is given up, to a folder of its own."""
+        kept = f"{images // 1000:06d}.{images % 1000:03d}"
+        for kind in (self.snapshots, self.samples, self.checkpoints):
+            for path in sorted(kind.iterdir()):
+                name = path.name if path.is_dir() else path.stem
+                if name[:6].isdigit() and name > kept:
+                    aside = self.path / into / kind.name
+                    aside.mkdir(parents=True, exist_ok=True)
+                    path.replace(aside / path.name)
 
 
 LOCK = ".lock"

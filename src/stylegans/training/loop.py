@@ -5,11 +5,14 @@ from collections.abc import Iterable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from stylegans.data.pipeline import Batch
-from stylegans.errors import RunFailed
+from stylegans.data.pipeline import Batch, to_float
+from stylegans.errors import Diverged
 from stylegans.networks.pyramid import at_lod, lod_of, set_lod
-from stylegans.training import ema, schedule
-from stylegans.training.phases import Phase
+from stylegans.training import ema, posthoc_ema, schedule
+from stylegans.training.ada import adapted
+from stylegans.training.freeze import freeze
+from stylegans.training.parts import in_turn, split
+from stylegans.training.phases import Phase, Term
 from stylegans.training.state import Sample, State
 
 CHECK_EVERY = 16
@@ -20,17 +23,18 @@ def train(state: State, batches: Iterable[Batch], phases: Sequence[Phase]) -> It
     """Train on one batch after another; yield ``state``, changed in place, after each.
 
     Raises:
-        RunFailed: a loss is infinite or not a number. The state is spoilt; the last checkpoint is not.
+        Diverged: a loss is infinite or not a number. The state is spoilt; the last checkpoint is not.
     """
     for batch in batches:
         stage = grow(state)
-        sample = to_sample(batch, state.device, lod=stage)
+        sample = to_sample(batch, state, lod=stage)
         for phase in phases:
             if state.step % phase.every == 0:
                 descend(state, phase, sample)
         state.step += 1
-        state.batch = sample.labels.shape[0]
+        state.batch = len(sample)
         state.images += state.batch
+        adapt_augmentation(state)
         average_generator(state)
         if state.device.type == "cpu" or state.step % CHECK_EVERY == 0:
             check_finite(state)
@@ -48,7 +52,7 @@ def grow(state: State) -> float:
     if state.images and schedule.grew(lod_of(state.generator), stage):
         state.g_optimizer.state.clear()
         state.d_optimizer.state.clear()
-    for network in (state.generator, state.discriminator, state.generator_ema):
+    for network in (state.generator, state.discriminator, state.generator_ema, *state.generator_power.values()):
         set_lod(network, stage)
     return stage
 
@@ -63,24 +67,35 @@ def descend(state: State, phase: Phase, sample: Sample) -> None:
     )
     player.requires_grad_(True)
     rival.requires_grad_(False)
-    for group in optimizer.param_groups:
-        group["lr"] = group["initial_lr"] * schedule.learning_rate_factor(state.config, config, state.images)
+    for parameter in freeze(state.discriminator, training.freeze_d):
+        parameter.requires_grad_(False)
+    rate = schedule.learning_rate_factor(state.config, config, state.images) * state.lr_scale
+    for settings in optimizer.param_groups:
+        settings["lr"] = settings["initial_lr"] * rate
     optimizer.zero_grad(set_to_none=True)
-    parts = split(sample, training.accumulate)
-    for part in parts:
-        for term in phase.terms:
-            loss = term.loss(state, part)
-            state.averages.add(term.name, loss)
-            (loss.mean() * (phase.interval / len(parts))).backward()
+    for term in phase.terms:
+        accumulate(state, term, sample, weight=phase.interval)
     sanitize_gradients(player)
     optimizer.step()
     if phase.player == "discriminator" and training.weight_clip is not None:
         clip_weights(player, training.weight_clip)
 
 
-def split(sample: Sample, parts: int) -> list[Sample]:
-    images, labels = sample.images.chunk(parts), sample.labels.chunk(parts)
-    return [Sample(images=i, labels=c) for i, c in zip(images, labels, strict=True)]
+def accumulate(state: State, term: Term, sample: Sample, *, weight: float) -> None:
+    """Add the gradient of a term over a batch, which is processed in parts where the memory asks for it."""
+    group = state.discriminator.group(len(sample)) if term.share == 1 else 1
+    parts = split(sample, state.config.training.accumulate, group=group, share=term.share)
+    if term.prepare is not None and len(parts) > 1:
+        before = state.random.get_state()
+        term.prepare(state, in_turn(parts))
+        state.random.set_state(before)
+    for part in in_turn(parts):
+        loss = term.loss(state, part)
+        state.averages.add(term.name, loss)
+        (loss.mean() * (weight / len(parts))).backward()
+    if state.mean_ws:
+        state.generator.mapping.track_average(torch.stack(state.mean_ws).unsqueeze(1))
+        state.mean_ws.clear()
 
 
 def sanitize_gradients(network: nn.Module) -> None:
@@ -97,27 +112,41 @@ def clip_weights(network: nn.Module, bound: float) -> None:
         parameter.clamp_(-bound, bound)
 
 
+def adapt_augmentation(state: State) -> None:
+    """On every ``interval``-th batch the strength of augmentation follows the discriminator's certainty (ADA)."""
+    augment = state.config.training.augment
+    if augment.mode in ("ada", "fixed"):
+        state.averages.add("augment_p", torch.tensor(state.augment_p, device=state.device))
+    if augment.mode == "ada" and state.step % augment.interval == 0:
+        state.augment_p = adapted(state.augment_p, state.signs, augment=augment)
+        state.signs.reset()
+
+
 def average_generator(state: State) -> None:
     training = state.config.training
     beta = ema.decay(
         batch=state.batch, half_life=training.ema_kimg * 1000, seen=state.images, rampup=training.ema_rampup
     )
     ema.update(state.generator_ema, state.generator, beta=beta)
+    for length, average in state.generator_power.items():
+        beta = posthoc_ema.decay(images=state.images, batch=state.batch, length=length)
+        posthoc_ema.update(average, state.generator, beta=beta)
 
 
 def check_finite(state: State) -> None:
     name = state.averages.not_finite()
     if name is not None:
-        raise RunFailed(
+        raise Diverged(
             f"{name} is no longer a finite number after {state.kimg:.3f} kimg. Checkpoints written before are intact. "
             f"In a new --out, try a larger --gamma, a smaller --lr, or --precision float32"
         )
 
 
-def to_sample(batch: Batch, device: torch.device, *, lod: float = 0.0) -> Sample:
-    """uint8 pictures → float32 in [-1, 1] on the device, as detailed as the stage of growth."""
-    images: Tensor = batch.images.to(device, non_blocking=True)
+def to_sample(batch: Batch, state: State, *, lod: float = 0.0) -> Sample:
+    """Pictures of 8 or 16 bits → float32 in [-1, 1] on the device, as detailed as the stage of growth."""
+    images: Tensor = to_float(batch.images.to(state.device, non_blocking=True))
     return Sample(
-        images=at_lod(images.float().div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last), lod),
-        labels=batch.labels.to(device, non_blocking=True),
+        images=at_lod(images.contiguous(memory_format=torch.channels_last), lod),
+        labels=batch.labels.to(state.device, non_blocking=True),
+        random=state.random,
     )

@@ -1,14 +1,19 @@
 """The terms of a training, from its config: the adversarial game, the penalties on either player."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
+from stylegans.augment import diffaugment, pipeline
+from stylegans.augment.transformation import Transformation
 from stylegans.config import Training
 from stylegans.losses import adversarial, gradient_penalty, path_length
 from stylegans.losses.adversarial import GAMES
 from stylegans.networks.pyramid import active_ws, lod_of
 from stylegans.networks.styles import draw_cutoff, mix
-from stylegans.training.phases import Term
+from stylegans.ops.random import Rows, generator_of, randn
+from stylegans.training.phases import Loss, Term
 from stylegans.training.state import Sample, State
 
 
@@ -17,15 +22,31 @@ def terms(training: Training) -> list[Term]:
     paired = training.loss == "relativistic"
     chosen = [Term("loss_G", "generator", relativistic_generator_loss if paired else generator_loss)]
     if training.pl_weight > 0 and training.pl_interval > 0:
-        chosen.append(Term("path_length", "generator", path_length_loss, training.pl_interval))
+        chosen.append(
+            Term(
+                "path_length",
+                "generator",
+                path_length_loss,
+                training.pl_interval,
+                share=training.pl_batch_shrink,
+                prepare=follow_path_lengths,
+            )
+        )
     chosen.append(Term("loss_D", "discriminator", relativistic_discriminator_loss if paired else discriminator_loss))
     if training.gp_weight > 0:
         chosen.append(Term("gradient_penalty", "discriminator", gradient_penalty_loss))
-    if training.r1_gamma > 0 and training.r1_interval > 0:
-        chosen.append(Term("R1", "discriminator", r1_loss, training.r1_interval))
-    if training.r2_gamma > 0 and training.r1_interval > 0:
-        chosen.append(Term("R2", "discriminator", r2_loss, training.r1_interval))
+    if training.r1_gamma > 0:
+        chosen.append(penalty("R1", training, r1_loss, approximate_r1_loss))
+    if training.r2_gamma > 0:
+        chosen.append(penalty("R2", training, r2_loss, approximate_r2_loss))
     return chosen
+
+
+def penalty(name: str, training: Training, exact: Loss, approximate: Loss) -> Term:
+    """R1 or R2 in the form that the training asks for."""
+    if training.penalty == "approx":
+        return Term(name, "discriminator", approximate)
+    return Term(name, "discriminator", exact, training.r1_interval if training.penalty == "lazy" else 1)
 
 
 # --- the game -------------------------------------------------------------------------------------------------------
@@ -33,7 +54,7 @@ def terms(training: Training) -> list[Term]:
 
 def generator_loss(state: State, sample: Sample) -> Tensor:
     images = draw(state, sample)
-    scores = state.discriminator(images, sample.labels)
+    scores = state.discriminator(augmented(state, sample, images), sample.labels)
     state.averages.add("scores_fake", scores)
     return GAMES[state.config.training.loss].generator(scores)
 
@@ -45,8 +66,9 @@ def discriminator_loss(state: State, sample: Sample) -> Tensor:
 
 
 def relativistic_generator_loss(state: State, sample: Sample) -> Tensor:
-    images = draw(state, sample)
-    fake, real = state.discriminator.score_both(images, sample.images, sample.labels)
+    images = augmented(state, sample, draw(state, sample))
+    reals = augmented(state, sample, sample.images)
+    fake, real = state.discriminator.score_both(images, reals, sample.labels)
     state.averages.add("scores_fake", fake)
     return adversarial.generator_relativistic(fake, real)
 
@@ -68,9 +90,38 @@ def score_both(state: State, sample: Sample) -> tuple[Tensor, Tensor]:
     """The discriminator's scores of generated pictures, fresh unless some were handed on, and of real ones."""
     with torch.no_grad():
         images = state.fakes.popleft() if state.fakes else generate(state, sample)[0]
-    fake, real = state.discriminator.score_both(images, sample.images, sample.labels)
+        images = augmented(state, sample, images)
+        reals = augmented(state, sample, sample.images)
+    fake, real = state.discriminator.score_both(images, reals, sample.labels)
     state.averages.add("scores_real", real)
+    state.averages.add("signs_real", real.sign())
+    state.signs.add(real)
     return fake, real
+
+
+# --- augmentation ---------------------------------------------------------------------------------------------------
+
+
+def augmented(state: State, sample: Sample, images: Tensor) -> Tensor:
+    """The pictures ``[n, C, H, W]`` as the discriminator is shown them."""
+    transformation = draw_transformation(state, sample)
+    return images if transformation is None else transformation(images)
+
+
+def draw_transformation(state: State, sample: Sample) -> Transformation | None:
+    """What happens to the pictures of a sample; None: nothing."""
+    augment = state.config.training.augment
+    if augment.mode == "none" or (augment.mode != "diffaugment" and state.augment_p <= 0):
+        return None
+    rows = sample.random if isinstance(sample.random, Rows) else None
+    n, channels = rows.total if rows else len(sample), sample.images.shape[1]
+    size, random = (sample.images.shape[2], sample.images.shape[3]), generator_of(sample.random)
+    whole: Transformation = (
+        diffaugment.draw(augment.policy, n=n, channels=channels, size=size, generator=random)
+        if augment.mode == "diffaugment"
+        else pipeline.draw(augment.pipe, n=n, channels=channels, size=size, p=state.augment_p, generator=random)
+    )
+    return whole if rows is None else whole.rows(rows.index)
 
 
 # --- the penalties --------------------------------------------------------------------------------------------------
@@ -82,55 +133,99 @@ def drift_loss(state: State, real: Tensor) -> Tensor | float:
 
 
 def gradient_penalty_loss(state: State, sample: Sample) -> Tensor:
-    with torch.no_grad():
-        fake, _ = generate(state, sample)
-    images = gradient_penalty.interpolate(sample.images, fake, generator=state.random).requires_grad_()
-    penalty = gradient_penalty.wgan_gp(state.discriminator(images, sample.labels), images)
-    return penalty * state.config.training.gp_weight
+    fake = generated(state, sample)
+    images = gradient_penalty.interpolate(sample.images, fake, generator=sample.random).requires_grad_()
+    scores = state.discriminator(augmented(state, sample, images), sample.labels)
+    return gradient_penalty.wgan_gp(scores, images) * state.config.training.gp_weight
 
 
 def r1_loss(state: State, sample: Sample) -> Tensor:
+    """γ/2 · R1. The gradient is that with respect to the picture before augmentation (StyleGAN2-ADA, appendix)."""
     images = sample.images.detach().requires_grad_()
-    penalty = gradient_penalty.r1(state.discriminator(images, sample.labels), images)
-    state.averages.add("r1_penalty", penalty)
-    return penalty * (state.config.training.r1_gamma / 2)
+    scores = state.discriminator(augmented(state, sample, images), sample.labels)
+    return weighted(state, "r1", gradient_penalty.r1(scores, images))
 
 
 def r2_loss(state: State, sample: Sample) -> Tensor:
-    with torch.no_grad():
-        fake, _ = generate(state, sample)
-    images = fake.requires_grad_()
-    penalty = gradient_penalty.r2(state.discriminator(images, sample.labels), images)
-    state.averages.add("r2_penalty", penalty)
-    return penalty * (state.config.training.r2_gamma / 2)
+    images = generated(state, sample).requires_grad_()
+    scores = state.discriminator(augmented(state, sample, images), sample.labels)
+    return weighted(state, "r2", gradient_penalty.r2(scores, images))
+
+
+def approximate_r1_loss(state: State, sample: Sample) -> Tensor:
+    return weighted(state, "r1", squared_difference(state, sample, sample.images))
+
+
+def approximate_r2_loss(state: State, sample: Sample) -> Tensor:
+    return weighted(state, "r2", squared_difference(state, sample, generated(state, sample)))
+
+
+def squared_difference(state: State, sample: Sample, images: Tensor) -> Tensor:
+    """What stands for the gradient's squared norm at ``images`` without second derivatives: ``[n]``."""
+    sigma = state.config.training.penalty_sigma
+    shifted = images + sigma * randn(*images.shape, source=sample.random, device=images.device)
+    transformation = draw_transformation(state, sample)
+    if transformation is not None:  # the same for both: the difference is the noise's
+        images, shifted = transformation(images), transformation(shifted)
+    scores, scores_shifted = state.discriminator.score_both(images, shifted, sample.labels)
+    return gradient_penalty.difference(scores, scores_shifted, sigma=sigma)
+
+
+def weighted(state: State, name: str, penalty: Tensor) -> Tensor:
+    """γ/2 times R1 or R2, whose value is reported."""
+    state.averages.add(f"{name}_penalty", penalty)
+    gamma: float = getattr(state.config.training, f"{name}_gamma")
+    return penalty * (gamma / 2)
 
 
 def path_length_loss(state: State, sample: Sample) -> Tensor:
     training = state.config.training
-    count = max(1, sample.labels.shape[0] // training.pl_batch_shrink)
-    images, ws = generate(state, Sample(images=sample.images[:count], labels=sample.labels[:count]))
-    y = path_length.random_picture(images, generator=state.random)
-    lengths = path_length.path_lengths(images, ws, y)
-    state.path_length_mean = path_length.update_average(state.path_length_mean, lengths, decay=training.pl_decay)
+    lengths = draw_path_lengths(state, sample)
+    if not isinstance(sample.random, Rows):
+        follow(state, lengths)
     state.averages.add("path_lengths", lengths)
     return path_length.penalty(lengths, state.path_length_mean) * training.pl_weight
+
+
+def follow_path_lengths(state: State, parts: Iterator[Sample]) -> None:
+    """The mean that lengths are drawn towards follows those of the whole batch, before any part is penalised."""
+    follow(state, torch.cat([draw_path_lengths(state, part).detach() for part in parts]))
+    state.mean_ws.clear()
+
+
+def follow(state: State, lengths: Tensor) -> None:
+    decay = state.config.training.pl_decay
+    state.path_length_mean = path_length.update_average(state.path_length_mean, lengths, decay=decay)
+
+
+def draw_path_lengths(state: State, sample: Sample) -> Tensor:
+    images, ws = generate(state, sample)
+    y = path_length.random_picture(images, generator=sample.random)
+    return path_length.path_lengths(images, ws, y)
 
 
 # --- generated pictures ---------------------------------------------------------------------------------------------
 
 
+@torch.no_grad()
+def generated(state: State, sample: Sample) -> Tensor:
+    """A batch of generated pictures for the discriminator's sake ``[n, C, H, W]``."""
+    return generate(state, sample)[0]
+
+
 def generate(state: State, sample: Sample) -> tuple[Tensor, Tensor]:
     """A batch of generated pictures ``[n, C, H, W]`` and their ws, with mixing regularisation."""
-    generator, n = state.generator, sample.labels.shape[0]
-    ws = generator.mapping(draw_latents(state, n), sample.labels)
-    generator.mapping.track_average(ws)
+    generator = state.generator
+    ws = generator.mapping(draw_latents(state, sample), sample.labels)
+    state.mean_ws.append(ws[:, 0].detach().float().mean(dim=0))
     layers = active_ws(generator.num_ws, lod_of(generator))
-    cutoff = draw_cutoff(layers, probability=state.config.training.style_mixing, generator=state.random)
+    probability = state.config.training.style_mixing
+    cutoff = draw_cutoff(layers, probability=probability, generator=generator_of(sample.random))
     if cutoff < layers:
-        ws = mix(ws, generator.mapping(draw_latents(state, n), sample.labels), cutoff)
+        ws = mix(ws, generator.mapping(draw_latents(state, sample), sample.labels), cutoff)
     noise = "random" if generator.has_noise else "const"
-    return generator.synthesis(ws, noise=noise, generator=state.random), ws
+    return generator.synthesis(ws, noise=noise, generator=sample.random), ws
 
 
-def draw_latents(state: State, n: int) -> Tensor:
-    return torch.randn(n, state.generator.z_dim, device=state.device, generator=state.random)
+def draw_latents(state: State, sample: Sample) -> Tensor:
+    return randn(len(sample), state.generator.z_dim, source=sample.random, device=state.device)

@@ -5,7 +5,7 @@ A ``Term`` is a loss with an interval. Terms of interval 1 of one player share a
 that the extra steps leave its pace unchanged (StyleGAN2, appendix B, "Lazy regularization").
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,7 +17,10 @@ from stylegans.training.state import Sample, State
 Player = Literal["generator", "discriminator"]
 
 Loss = Callable[[State, Sample], Tensor]
-"""(state, part of a batch) → the loss of each sample ``[n]``, to be averaged and minimised."""
+"""(state, a batch or part of one) → the loss of each sample ``[n]``, to be averaged and minimised."""
+
+Prepare = Callable[[State, Iterator[Sample]], None]
+"""What must be known of a whole batch before the loss of any of its parts."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,10 @@ class Term:
     player: Player
     loss: Loss
     interval: int = 1
+    share: int = 1
+    """It is computed on one of so many of the batch's samples, to save time."""
+    prepare: Prepare | None = None
+    """Called with a batch's parts where there is more than one."""
 
 
 @dataclass(frozen=True)

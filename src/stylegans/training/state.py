@@ -13,18 +13,25 @@ from stylegans.networks.families import build_discriminator, build_generator
 from stylegans.networks.precision import set_precision
 from stylegans.networks.pyramid import set_lod
 from stylegans.nn.dropout import Dropout
+from stylegans.ops.random import Rows, Source
+from stylegans.training.ada import Signs
 from stylegans.training.schedule import lod
 from stylegans.training.stats import Averages
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A part of a batch, as the losses see it."""
+    """A batch, or a part of it, as the losses see it."""
 
     images: Tensor
     """Real pictures ``[n, C, H, W]``, float32 in [-1, 1]."""
     labels: Tensor
     """``[n, c_dim]``. Generated pictures take the labels of the real ones beside them: the same distribution."""
+    random: torch.Generator | Rows
+    """Its random numbers."""
+
+    def __len__(self) -> int:
+        return self.labels.shape[0]
 
 
 @dataclass
@@ -38,12 +45,22 @@ class State:
     generator_ema: GeneratorNetwork
     g_optimizer: torch.optim.Optimizer
     d_optimizer: torch.optim.Optimizer
+    generator_power: dict[float, GeneratorNetwork]
+    """Power-function averages of the generator by their relative length."""
     path_length_mean: Tensor
     random: torch.Generator
     """Draws latents, mixing cutoffs, noise inputs, dropout, interpolations and path-length pictures."""
     averages: Averages
+    augment_p: float = 0.0
+    """Strength of augmentation."""
+    signs: Signs = field(default_factory=Signs)
+    """Of the discriminator's scores since the strength was last adapted."""
+    lr_scale: float = 1.0
+    """What the guard has multiplied the learning rates by."""
     fakes: deque[Tensor] = field(default_factory=deque)
     """Pictures of the generator's step that the discriminator's step is still to take; none between batches."""
+    mean_ws: list[Tensor] = field(default_factory=list)
+    """Mean w of each part of the batch that the average w is still to follow; none between batches."""
     images: int = 0
     """Real pictures shown so far: also the sampler's position."""
     step: int = 0
@@ -63,7 +80,8 @@ def build(config: Run, *, device: torch.device, g_optimizer: Optimizer, d_optimi
         generator = build_generator(config.generator)
         discriminator = build_discriminator(config.discriminator)
     generator_ema = copy.deepcopy(generator).eval().requires_grad_(False)
-    networks: tuple[nn.Module, ...] = (generator, discriminator, generator_ema)
+    generator_power = {length: copy.deepcopy(generator_ema) for length in config.training.ema_power}
+    networks: tuple[nn.Module, ...] = (generator, discriminator, generator_ema, *generator_power.values())
     for network in networks:
         network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         set_lod(network, lod(config, 0))
@@ -78,15 +96,17 @@ def build(config: Run, *, device: torch.device, g_optimizer: Optimizer, d_optimi
         generator=generator,
         discriminator=discriminator,
         generator_ema=generator_ema,
+        generator_power=generator_power,
         g_optimizer=make_optimizer(generator, g_optimizer),
         d_optimizer=make_optimizer(discriminator, d_optimizer),
         path_length_mean=torch.zeros([], device=device),
         random=random,
         averages=Averages(),
+        augment_p=config.training.augment.p,
     )
 
 
-def draw_dropout_from(network: nn.Module, random: torch.Generator) -> None:
+def draw_dropout_from(network: nn.Module, random: Source) -> None:
     """Let the network's dropout draw from the training's own random numbers, which a checkpoint keeps."""
     for module in network.modules():
         if isinstance(module, Dropout):
