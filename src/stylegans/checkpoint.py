@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stylegans.errors import RunFailed, UserError
+from stylegans.errors import Diverged, RunFailed, UserError
 from stylegans.files import atomic
 from stylegans.files.tensors import read_tensors, write_tensors
 from stylegans.training.posthoc_ema import part_name
@@ -54,12 +54,13 @@ def save(folder: Path, state: State, *, seconds: float, beside: Mapping[str, Any
         beside: what else to keep, as JSON values.
 
     Raises:
-        RunFailed: a weight is not finite, so that the state is not worth keeping; or the disk is full.
+        Diverged: a weight is not finite, so that the state is not worth keeping.
+        RunFailed: the disk is full.
     """
     tensors = dict(state_tensors(state))
     spoilt = [name for name, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
     if spoilt:
-        raise RunFailed(f"{spoilt[0]} holds numbers that are not finite; the previous checkpoint is kept")
+        raise Diverged(f"{spoilt[0]} holds numbers that are not finite; the previous checkpoint is kept")
     facts = {
         "images": state.images,
         "step": state.step,

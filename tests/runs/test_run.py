@@ -2,15 +2,19 @@ import json
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
+from stylegans.config import Augment, Guard
 from stylegans.data.images import open_dataset
 from stylegans.errors import RunFailed, UserError
 from stylegans.files.model_file import read_model_info
 from stylegans.models import load
+from stylegans.runs.guard import Verdict
 from stylegans.runs.report import Tick
-from stylegans.runs.run import Finished, Saved, Started, run
+from stylegans.runs.run import Finished, Saved, Started, Warned, run
+from stylegans.runs.watch import Watch
 
 
 @pytest.fixture(scope="module")
@@ -152,3 +156,131 @@ def test_a_full_disk_is_said_in_one_line_and_leaves_the_last_checkpoint(small_ru
         with pytest.raises(RunFailed, match=r"No space left on device.*last checkpoint is intact"):
             list(run(short(small_run), data, tmp_path))
     assert list(run(short(small_run), data, tmp_path))[-1].images == 24
+
+
+# --- the guard ------------------------------------------------------------------------------------------------------
+
+
+def guarded(small_run, on_collapse, *, images=48, **training):
+    """A run that is looked at on every twelfth picture."""
+    run = short(small_run, images=images)
+    run = replace(run, training=replace(run.training, **training))
+    return replace(run, guard=Guard(on_collapse=on_collapse, every_kimg=0.012, images=8, rollbacks=2))
+
+
+def looks(path):
+    ticks = map(json.loads, (path / "log.jsonl").read_text().splitlines())
+    return [(tick["images"], tick["guard"]) for tick in ticks if tick["guard"]]
+
+
+def test_the_guard_looks_and_the_best_is_kept(small_run, data, tmp_path):
+    events = list(run(guarded(small_run, "warn"), data, tmp_path / "run"))
+    assert [images for images, _ in looks(tmp_path / "run")] == [12, 24, 36]  # the end has its snapshot
+    distances = {images: seen["distance"] for images, seen in looks(tmp_path / "run")}
+    (best,) = (tmp_path / "run" / "best").iterdir()
+    assert best.name == f"000000.{min(distances, key=distances.get):03d}.safetensors"
+    assert any(isinstance(event, Saved) and event.kind == "best" for event in events)
+    assert load(f"{tmp_path / 'run'}@best").img_resolution == (16, 16)
+
+
+def test_a_watched_run_continues_as_if_undisturbed(small_run, data, tmp_path):
+    list(run(guarded(small_run, "rollback"), data, tmp_path / "whole"))
+    asked = iter([False] * 4 + [True])
+    list(run(guarded(small_run, "rollback"), data, tmp_path / "parts", stop=lambda: next(asked)))
+    list(run(guarded(small_run, "rollback"), data, tmp_path / "parts"))
+    assert looks(tmp_path / "whole") == looks(tmp_path / "parts")
+    states = [tmp_path / kind / "checkpoints/000000.048/state.json" for kind in ("whole", "parts")]
+    assert len({json.dumps(json.loads(state.read_text())["beside"]) for state in states}) == 1
+
+
+def test_the_guard_changes_nothing_that_is_learned(small_run, data, tmp_path):
+    for name in ("warn", "off"):
+        list(run(guarded(small_run, name, images=24), data, tmp_path / name))
+    last = "checkpoints/000000.024/state.safetensors"
+    assert (tmp_path / "warn" / last).read_bytes() == (tmp_path / "off" / last).read_bytes()
+    assert not (tmp_path / "off" / "best").exists()
+
+
+def collapsing(monkeypatch, *, until):
+    """The guard finds fault with every look after the first until the learning rates are small enough."""
+
+    def judge(watch):
+        seen = len(watch.history) > 1 and watch.rollbacks < until
+        return Verdict("collapse", "all pictures are alike.") if seen else None
+
+    monkeypatch.setattr(Watch, "judge", judge)
+
+
+def test_a_collapsing_run_is_rolled_back_to_its_best_state(small_run, data, tmp_path, monkeypatch):
+    collapsing(monkeypatch, until=1)
+    events = list(run(guarded(small_run, "rollback"), data, tmp_path / "run"))
+    assert [event.kind for event in events if isinstance(event, Warned)] == ["collapse", "rollback"]
+    assert [event.images for event in events if isinstance(event, Tick)] == [8, 12, 16, 24, 16, 24, 32, 36, 40, 48]
+    assert [images for images, _ in looks(tmp_path / "run")] == [12, 24, 36]  # the log is of the course that counts
+    aside = {path.relative_to(tmp_path / "run").as_posix() for path in (tmp_path / "run" / "rolled-back-1").rglob("*")}
+    assert "rolled-back-1/snapshots/000000.024.safetensors" in aside
+    state = json.loads((tmp_path / "run" / "checkpoints/000000.048/state.json").read_text())
+    assert state["lr_scale"] == 0.25
+    assert state["beside"]["rollbacks"] == 1
+    assert events[-1].reason == "done"
+
+
+def test_a_run_killed_after_a_rollback_goes_on_from_there(small_run, data, tmp_path, monkeypatch):
+    collapsing(monkeypatch, until=1)
+    whole = list(run(guarded(small_run, "rollback"), data, tmp_path / "whole"))
+    assert whole[-1].images == 48
+    for event in run(guarded(small_run, "rollback"), data, tmp_path / "killed"):
+        if isinstance(event, Warned) and event.kind == "rollback":
+            break  # a process that ends here has saved nothing more
+    continued = list(run(guarded(small_run, "rollback"), data, tmp_path / "killed"))
+    assert continued[0].images == 12
+    last = "checkpoints/000000.048/state.safetensors"
+    assert (tmp_path / "whole" / last).read_bytes() == (tmp_path / "killed" / last).read_bytes()
+
+
+def test_rolling_back_in_vain_ends_the_run(small_run, data, tmp_path, monkeypatch):
+    collapsing(monkeypatch, until=99)
+    with pytest.raises(RunFailed, match=r"all pictures are alike.*rolled back 2 times"):
+        list(run(guarded(small_run, "rollback"), data, tmp_path / "run"))
+
+
+def test_numbers_that_are_not_finite_are_rolled_back_too(small_run, data, tmp_path, monkeypatch):
+    """Before the first look there is nothing better than the beginning."""
+    from stylegans.training import loop
+
+    spoil = iter([False, True])
+
+    def average(state, original=loop.average_generator):
+        original(state)
+        if next(spoil, False):
+            state.averages.add("loss_G", torch.tensor(math.nan))
+
+    monkeypatch.setattr(loop, "average_generator", average)
+    events = list(run(guarded(small_run, "rollback"), data, tmp_path / "run"))
+    assert [event.kind for event in events if isinstance(event, Warned)] == ["divergence", "rollback"]
+    assert "back to 0 kimg" in next(e.message for e in events if isinstance(e, Warned) and e.kind == "rollback")
+    assert events[-1].reason == "done"
+
+
+def test_a_run_may_be_stopped_instead_or_only_warned_of(small_run, data, tmp_path, monkeypatch):
+    collapsing(monkeypatch, until=1)
+    with pytest.raises(RunFailed, match=r"all pictures are alike\. The best model so far is .*@best"):
+        list(run(guarded(small_run, "stop"), data, tmp_path / "stop"))
+    events = list(run(guarded(small_run, "warn"), data, tmp_path / "warn"))
+    assert [event.kind for event in events if isinstance(event, Warned)] == ["collapse", "collapse"]
+    assert events[-1].reason == "done"
+
+
+def test_augmentation_that_cannot_act_on_the_pictures_is_refused_first(small_run, data, tmp_path):
+    folder = tmp_path / "five"
+    folder.mkdir()
+    for number in range(8):
+        np.save(folder / f"{number}.npy", np.full((5, 16, 16), number, dtype=np.uint8))
+    five = open_dataset(folder)
+    config = replace(short(small_run, images=8), generator=small_run(channels=5).generator)
+    config = replace(config, discriminator=small_run(channels=5).discriminator)
+    for augment in (Augment(mode="ada"), Augment(mode="diffaugment")):
+        with pytest.raises(UserError, match="--aug"):
+            list(run(replace(config, training=replace(config.training, augment=augment)), five, tmp_path / "out"))
+    geometry = Augment(mode="fixed", pipe="bg", p=0.5)
+    list(run(replace(config, training=replace(config.training, augment=geometry)), five, tmp_path / "out"))

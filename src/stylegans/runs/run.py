@@ -289,7 +289,7 @@ class _Session:
         if looks:
             signals = self.watch.look(self.state)
             verdict = self.watch.judge()
-            if self.watch.is_best():
+            if verdict is None and self.watch.is_best():
                 yield self.save_best()
         if ticks or snaps or looks:
             yield self.tick(snapshot=snaps, signals=signals if looks else None)
@@ -307,8 +307,8 @@ class _Session:
         yield Warned(verdict.kind, verdict.message)
         what = self.config.guard.on_collapse
         if what == "stop" or (what == "rollback" and verdict.kind != "overfitting"):
-            kept = f"the best model so far is {self.folder.path}@best" if best_model(self.folder.path) else ""
-            raise GivenUp("; ".join(part for part in (verdict.message.rstrip("."), kept) if part))
+            kept = f"The best model so far is {self.folder.path}@best" if best_model(self.folder.path) else ""
+            raise GivenUp(". ".join(part for part in (verdict.message.rstrip("."), kept) if part))
 
     def roll_back(self, trouble: RunFailed) -> Iterator[Event]:
         """Go back to the best state, or to the beginning, and on from there with a quarter of the learning rates.
@@ -320,7 +320,7 @@ class _Session:
         """
         times = self.watch.rollbacks + 1
         if times > self.config.guard.rollbacks:
-            raise RunFailed(f"{trouble} It was rolled back {self.watch.rollbacks} times, which did not help")
+            raise RunFailed(f"{trouble}. It was rolled back {self.watch.rollbacks} times, which did not help")
         self.log.close()
         seconds = self.seconds()
         self.state, _ = start(self.config, device=self.state.device)
@@ -336,11 +336,13 @@ class _Session:
         checkpoint.save(self.folder.checkpoints, self.state, seconds=seconds, beside=self.watch.to_dict())
         self.folder.set_aside(images=self.state.images, into=f"rolled-back-{times}")
         self.open_log()
+        if isinstance(trouble, Diverged):
+            yield Warned("divergence", str(trouble))
         yield Warned(
             "rollback",
-            f"{trouble} Rolled back to {self.state.kimg:g} kimg; on with the learning rates times "
-            f"{self.state.lr_scale:g} (rollback {times} of at most {self.config.guard.rollbacks}; "
-            f"what came after is in {self.folder.path / f'rolled-back-{times}'})",
+            f"back to {self.state.kimg:g} kimg, and on with the learning rates times {self.state.lr_scale:g} "
+            f"({times} of at most {self.config.guard.rollbacks}); what came after is in "
+            f"{self.folder.path / f'rolled-back-{times}'}",
         )
 
     def tick(self, *, snapshot: bool, signals: Signals | None) -> Tick:
@@ -372,9 +374,9 @@ class _Session:
         """The averaged generator is the best that the guard has seen: keep it, instead of the one kept before."""
         path = self.folder.best / f"{checkpoint.name_of(self.state)}.safetensors"
         self.folder.best.mkdir(exist_ok=True)
-        self.write_model(path, {"generator_ema": self.state.generator_ema})
         if self.watch.keeps_states():
             self.watch.save_best(self.state, seconds=self.seconds())
+        self.write_model(path, {"generator_ema": self.state.generator_ema})
         for old in self.folder.best.glob("*.safetensors"):
             if old != path:
                 old.unlink()

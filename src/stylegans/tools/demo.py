@@ -78,6 +78,7 @@ def prepare(device: torch.device, out: Path, *, minutes: float, seed: int) -> De
         config,
         data=replace(config.data, path=DATA, xflip=True),
         training=replace(config.training, seed=seed, **sprint),
+        guard=replace(config.guard, on_collapse="off"),  # its time is short, and it measures itself at the end
         outputs=replace(config.outputs, device=str(device), snapshot_kimg=5, checkpoint_kimg=5, tick_kimg=0.5),
     )
     old = RunFolder(out).read_config()

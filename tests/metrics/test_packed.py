@@ -1,0 +1,21 @@
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stylegans.metrics.packed import SCALE, pack, unpack
+
+
+@given(st.integers(1, 8), st.integers(1, 4), st.integers(1, 3), st.floats(1e-6, 1e3))
+def test_a_weight_comes_back_to_half_a_step_of_its_channels_largest(outputs, inputs, size, spread) -> None:
+    weight = torch.randn(outputs, inputs, size, size) * spread * torch.logspace(-3, 3, outputs).view(-1, 1, 1, 1)
+    integers, scale = pack(weight)
+    assert integers.dtype == torch.int16
+    back = unpack({"w": integers, "w" + SCALE: scale, "b": torch.ones(2)})
+    assert set(back) == {"w", "b"}
+    largest = weight.abs().amax(dim=(1, 2, 3), keepdim=True)
+    assert ((back["w"] - weight).abs() <= largest / 32767 * 0.501).all()
+
+
+def test_a_channel_of_zeros_stays_zero() -> None:
+    integers, scale = pack(torch.zeros(2, 3, 1, 1))
+    assert torch.equal(unpack({"w": integers, "w" + SCALE: scale})["w"], torch.zeros(2, 3, 1, 1))
