@@ -175,7 +175,22 @@ WRONG = [
     (["tiny", "--data", "emoji", "--out", "x", "--metrics", "fid"], "--metrics"),
     (["tiny", "--data", "emoji", "--out", "x", "--grow-kimg", "5"], "--grow-kimg"),
     (["tiny", "--data", "emoji", "--out", "x", "--training.style-mixing", "2"], "--training.style-mixing"),
-    (["tiny", "--data", "emoji", "--out", "x", "--training.accumulate", "3"], "--training.accumulate"),
+    (["tiny", "--data", "emoji", "--out", "x", "--training.accumulate", "3"], "--accumulate"),
+    (["tiny", "--data", "emoji", "--out", "x", "--accumulate", "8"], "--accumulate: 8 does not divide a batch of 8"),
+    (["dcgan", "--data", "emoji", "--out", "x", "--accumulate", "2"], "--accumulate"),
+    (["tiny", "--data", "emoji", "--out", "x", "--aug", "more"], "--aug"),
+    (["tiny", "--data", "emoji", "--out", "x", "--aug", "fixed"], "--aug-p"),
+    (["tiny", "--data", "emoji", "--out", "x", "--aug", "ada", "--aug-p", "1.5"], "--aug-p"),
+    (["tiny", "--data", "emoji", "--out", "x", "--aug-p", "0.5"], "--aug-p"),
+    (["tiny", "--data", "emoji", "--out", "x", "--aug", "ada", "--loss", "wgan-gp"], "--aug"),
+    (["tiny", "--data", "emoji", "--out", "x", "--aug", "ada", "--aug-pipe", "bgcx"], "--aug-pipe"),
+    (["tiny", "--data", "emoji", "--out", "x", "--penalty", "none"], "--penalty"),
+    (["tiny", "--data", "emoji", "--out", "x", "--penalty", "approx", "--precision", "bfloat16"], "--precision"),
+    (["tiny", "--data", "emoji", "--out", "x", "--freeze-d", "99"], "--freeze-d"),
+    (["tiny", "--data", "emoji", "--out", "x", "--subset", "99999"], "--subset"),
+    (["tiny", "--data", "emoji", "--out", "x", "--on-collapse", "panic"], "--on-collapse"),
+    (["tiny", "--data", "emoji", "--out", "x", "--guard.images", "0"], "--guard.images"),
+    (["tiny", "--data", "emoji", "--out", "x", "--training.ema-power", "0.5"], "--training.ema-power"),
     (["tiny", "--data", "emoji", "--out", "x", "--generator.resolution", "8", "8"], "--size"),
     (["tiny", "--data", "emoji", "--out", "x", "--from", "gone.safetensors"], "--from"),
 ]
@@ -233,6 +248,25 @@ def test_short_options_reach_both_players_and_fields_come_last() -> None:
     assert run.generator.mapping.num_layers == 3
 
 
+def test_stylegan2_ada_goes_by_size_and_batch_that_are_asked_for() -> None:
+    words = ["--data", "emoji-people", "--out", "x", "--size", "32", "--batch", "8"]
+    options, rest = parse_known(train.Options, words, prog="train stylegan2-ada")
+    run, _ = train.resolve("stylegan2-ada", options, rest, prog="train stylegan2-ada")
+    assert (run.training.batch, run.training.augment.mode) == (8, "ada")
+    assert run.training.r1_gamma == pytest.approx(0.0002 * 32**2 / 8)
+    assert run.training.ema_kimg == 2.5
+
+
+def test_augmentation_and_transfer_reach_their_fields() -> None:
+    run = resolved("--aug", "fixed", "--aug-p", "0.2", "--aug-pipe", "bg", "--loss", "relativistic", "--gamma", "0.5")
+    assert (run.training.augment.mode, run.training.augment.p, run.training.augment.pipe) == ("fixed", 0.2, "bg")
+    assert (run.training.r1_gamma, run.training.r2_gamma) == (0.5, 0.5)
+    run = resolved("--aug", "ada", "--from", "anything")
+    assert (run.training.augment.speed_kimg, run.training.ema_rampup) == (100, None)
+    run = resolved("--aug", "ada", "--from", "anything", "--training.augment.speed-kimg", "300")
+    assert run.training.augment.speed_kimg == 300
+
+
 def test_dry_run_prints_a_config_that_reads_back(capsys, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["train", "small-32", "--data", "emoji-people", "--size", "32", "--out", "x", "--dry-run"]) == 0
@@ -253,6 +287,8 @@ def test_help_of_a_preset_shows_every_short_option_and_field(capsys) -> None:
     for option in (
         *("--kimg", "--batch", "--size", "--seed", "--gamma", "--lr", "--loss", "--channel-base", "--channel-max"),
         *("--mapping-layers", "--grow-kimg", "--device", "--precision", "--workers", "--tick-kimg", "--snapshot-kimg"),
+        *("--accumulate", "--penalty", "--aug", "--aug-p", "--aug-pipe", "--freeze-d", "--on-collapse", "--subset"),
+        *("--guard.every-kimg", "--training.ema-power", "--training.augment.target"),
         *("--checkpoint-kimg", "--metrics", "--from", "--dry-run", "--generator.mapping.w-dim", "--training.pl-weight"),
     ):
         assert option in text

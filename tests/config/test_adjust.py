@@ -4,9 +4,14 @@ import pytest
 
 from stylegans.config import Growth
 from stylegans.config.adjust import (
+    can_reduce,
+    for_transfer,
+    most_parts,
     validate,
+    with_augment,
     with_batch,
     with_channels,
+    with_gamma,
     with_growth,
     with_labels,
     with_loss,
@@ -116,3 +121,54 @@ def test_styles_or_a_dense_input_must_take_the_latent():
     run = get("stylegan")
     with pytest.raises(UserError, match="const-input"):
         validate(replace(run, generator=replace(run.generator, use_styles=False)))
+
+
+# --- small data -----------------------------------------------------------------------------------------------------
+
+
+def test_r3gans_objective_has_both_penalties_at_one_weight():
+    run = with_loss(get("stylegan2"), "relativistic")
+    assert (run.training.r1_gamma, run.training.r2_gamma) == (10, 10)
+    assert with_gamma(run, 3).training.r2_gamma == 3
+    assert with_gamma(get("stylegan2"), 3).training.r2_gamma == 0
+    assert with_loss(run, "hinge").training.r2_gamma == 0
+
+
+def test_a_transfer_adapts_faster_and_forgets_nothing():
+    run = for_transfer(get("stylegan2-ada"))
+    assert (run.training.augment.speed_kimg, run.training.ema_rampup) == (100, None)
+    fast = with_augment(get("stylegan2-ada"), speed_kimg=20.0)
+    assert for_transfer(fast).training.augment.speed_kimg == 20
+
+
+@pytest.mark.parametrize(
+    ("preset", "batch", "most"),
+    [("stylegan2", 32, 8), ("stylegan2-ada-cifar", 64, 2), ("stylegan2", 6, 2), ("progan", 16, 4), ("dcgan", 64, 1)],
+)
+def test_a_batch_has_as_many_parts_as_groups(preset, batch, most):
+    run = with_batch(get(preset), batch)
+    assert most_parts(run, batch) == most
+    validate(replace(run, training=replace(run.training, accumulate=most)))
+    with pytest.raises(UserError, match="--accumulate"):
+        validate(replace(run, training=replace(run.training, accumulate=2 * most)))
+
+
+def test_without_the_minibatch_statistic_every_sample_may_go_alone():
+    run = with_batch(get("stylegan2"), 6)
+    run = replace(run, discriminator=replace(run.discriminator, mbstd_channels=0))
+    assert most_parts(run, 6) == 6
+
+
+def test_augmentation_by_signs_needs_scores_with_a_sign():
+    for loss in ("non-saturating", "hinge", "relativistic"):
+        validate(with_loss(get("stylegan2-ada"), loss))
+    for loss in ("wgan", "wgan-gp", "least-squares"):
+        with pytest.raises(UserError, match="--aug"):
+            validate(with_loss(get("stylegan2-ada"), loss))
+        validate(with_augment(with_loss(get("stylegan2-ada"), loss), mode="diffaugment"))
+
+
+def test_the_approximate_penalty_needs_all_digits():
+    run = get("stylegan2")
+    assert can_reduce(run)
+    assert not can_reduce(replace(run, training=replace(run.training, penalty="approx")))

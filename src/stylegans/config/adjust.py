@@ -7,7 +7,6 @@ change several fields that belong together.
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
-from stylegans.config.augment import Augment
 from stylegans.config.networks import (
     Discriminator,
     GrowingDiscriminator,
@@ -185,6 +184,9 @@ def for_transfer(run: Run) -> Run:
     return _with_training(run, augment=replace(augment, speed_kimg=speed), ema_rampup=None)
 
 
+SIGNED = ("non-saturating", "saturating", "hinge", "relativistic")
+"""Losses under which a sign says whether the discriminator is certain: of a score, or of a pair's difference."""
+
 SEPARABLE = (ProGAN, StyleGAN, StyleGAN2, Discriminator, GrowingDiscriminator)
 """Networks without batch normalisation or dropout: a sample's way through them depends on no other, but for groups."""
 
@@ -240,7 +242,7 @@ def validate(run: Run) -> Run:
     _check_numbers(run)
     _check_networks(run)
     _check_training(run.training)
-    _check_augment(run.training.augment)
+    _check_augment(run.training)
     _check_parts(run)
     _check_growth(run)
     if run.training.precision == "bfloat16" and not can_reduce(run):
@@ -326,7 +328,13 @@ def _check_training(training: Training) -> None:
             raise UserError(f"--training.ema-power: {length} should be above 0 and below {LONGEST_POWER}")
 
 
-def _check_augment(augment: Augment) -> None:
+def _check_augment(training: Training) -> None:
+    augment = training.augment
+    if augment.mode == "ada" and training.loss not in SIGNED:
+        raise UserError(
+            f"--aug: ada follows the sign of the discriminator's scores, which says nothing with --loss "
+            f"{training.loss}; use fixed or diffaugment"
+        )
     if not 0 <= augment.p <= 1:
         raise UserError(f"--aug-p: {augment.p} should be between 0 and 1")
     if augment.mode == "fixed" and augment.p == 0:

@@ -28,12 +28,14 @@ from stylegans.files.model_file import write_model
 from stylegans.metrics.suite import METRICS, RealFeatures, check_channels
 from stylegans.models import best_model
 from stylegans.networks.base import GeneratorNetwork
+from stylegans.networks.families import build_discriminator
 from stylegans.runs import machine, report
 from stylegans.runs.folder import RunFolder
 from stylegans.runs.guard import Signals, Verdict, seen
 from stylegans.runs.initial import Transfer, check_initial, start_from
 from stylegans.runs.report import Tick, crossed
 from stylegans.runs.watch import Watch
+from stylegans.training.freeze import freeze
 from stylegans.training.loop import check_finite, train
 from stylegans.training.phases import Phase
 from stylegans.training.posthoc_ema import part_name
@@ -120,6 +122,7 @@ def run(
     if config.outputs.metrics:
         check_channels(data.channels)
     check_augment(config, data)
+    check_freeze(config)
     check_batch(data, batch=largest_batch(config.training), workers=config.outputs.workers)
     if config.start_from:
         check_initial(config.start_from, config)
@@ -144,6 +147,16 @@ def check_augment(config: Run, data: ImageDataset) -> None:
         pipeline.check(augment.pipe, channels=data.channels)
     elif augment.mode == "diffaugment":
         diffaugment.check(augment.policy, channels=data.channels)
+
+
+def check_freeze(config: Run) -> None:
+    """
+    Raises:
+        UserError: the discriminator has fewer layers than are to be frozen.
+    """
+    if config.training.freeze_d:
+        with torch.device("meta"):  # shapes alone
+            freeze(build_discriminator(config.discriminator), config.training.freeze_d)
 
 
 def _resolved(config: Run, data: ImageDataset, device: torch.device, old: Run | None) -> Run:

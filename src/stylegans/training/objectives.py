@@ -94,8 +94,7 @@ def score_both(state: State, sample: Sample) -> tuple[Tensor, Tensor]:
         reals = augmented(state, sample, sample.images)
     fake, real = state.discriminator.score_both(images, reals, sample.labels)
     state.averages.add("scores_real", real)
-    state.averages.add("signs_real", real.sign())
-    state.signs.add(real)
+    follow_signs(state, fake, real)
     return fake, real
 
 
@@ -106,6 +105,14 @@ def augmented(state: State, sample: Sample, images: Tensor) -> Tensor:
     """The pictures ``[n, C, H, W]`` as the discriminator is shown them."""
     transformation = draw_transformation(state, sample)
     return images if transformation is None else transformation(images)
+
+
+def follow_signs(state: State, fake: Tensor, real: Tensor) -> None:
+    """How certain the discriminator is of real pictures. Paired scores have no zero of their own: there it is certain
+    of a picture that it ranks above the generated one beside it."""
+    certain = real - fake if state.config.training.loss == "relativistic" else real
+    state.averages.add("signs_real", certain.sign())
+    state.signs.add(certain)
 
 
 def draw_transformation(state: State, sample: Sample) -> Transformation | None:
