@@ -93,7 +93,7 @@ def test_colour_is_refused_where_there_is_none():
     for channels in (1, 3, 4):
         check(ALL, channels=channels)
     check(("translation", "cutout"), channels=7)
-    with pytest.raises(UserError, match=r"--aug-policy: color is for .* not 5"):
+    with pytest.raises(UserError, match=r"--training.augment.policy: color is for .* not 5"):
         draw(ALL, n=1, channels=5, size=(8, 8), generator=seeded())
 
 

@@ -55,7 +55,8 @@ def check(policy: Sequence[Policy], *, channels: int) -> None:
     """
     if "color" in policy and channels not in color.CHANNELS:
         raise UserError(
-            f"--training.augment.policy: color is for pictures of 1, 3 or 4 channels, not {channels}; leave translation and cutout"
+            f"--training.augment.policy: color is for pictures of 1, 3 or 4 channels, not {channels}; "
+            f"leave translation and cutout"
         )
 
 
