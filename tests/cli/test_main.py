@@ -76,7 +76,7 @@ def test_an_unknown_verb_is_one_line(word: str, line: str, capsys: pytest.Captur
 
 def test_a_word_near_no_verb_brings_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["xyzzy"]) == 2
-    assert "'xyzzy' is not a verb; the verbs are demo, data, train" in capsys.readouterr().err
+    assert "'xyzzy' is not a verb; the verbs are demo, data, plan, train" in capsys.readouterr().err
 
 
 def test_the_verb_gets_the_words_after_it_and_its_answer_is_the_exit_code(verb: Verb) -> None:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from stylegans.data.check import check, difference_hash, near_pairs
+from stylegans.data import check as check_module
+from stylegans.data.check import NEAR_LEVELS, check, difference_hashes, near_pairs, shrunk
 from stylegans.data.images import open_dataset
 from stylegans.errors import MissingFile, UserError
 
@@ -151,18 +152,38 @@ def test_a_missing_path_is_refused(tmp_path: Path) -> None:
         check(tmp_path / "nope")
 
 
+def test_pictures_of_one_kind_before_a_plain_background_are_not_called_alike(tmp_path: Path) -> None:
+    for number in range(12):  # one outline, as trousers have, of other shades: one hash
+        values = np.zeros((32, 32), np.uint8)
+        values[4:28, 10:22] = 20 * (number + 1)
+        Image.fromarray(values).save(tmp_path / f"{number:02d}.png")
+    small = np.stack([shrunk(Image.open(path)) for path in sorted(tmp_path.iterdir())])
+    assert len(set(difference_hashes(small))) == 1
+    assert check(tmp_path).near_duplicates == ()
+
+
+def test_pairs_are_looked_for_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_module, "MOST_PAIRS", 7)
+    frames = np.tile(np.arange(9, dtype=np.uint8), (20, 8, 1))
+    assert near_pairs(frames) == [(0, j) for j in range(1, 8)]
+
+
 def test_a_difference_hash_tells_which_pixels_are_darker_than_their_right_neighbours() -> None:
-    rising = Image.fromarray(np.tile(np.arange(9, dtype=np.uint8), (8, 1)))
-    assert difference_hash(rising) == np.uint64(2**64 - 1)
-    assert difference_hash(rising.transpose(Image.Transpose.FLIP_LEFT_RIGHT)) == 0
+    rising = np.tile(np.arange(9, dtype=np.uint8), (8, 1))
+    assert difference_hashes(np.stack([rising, rising[:, ::-1]])).tolist() == [2**64 - 1, 0]
 
 
-@given(st.lists(st.integers(0, 15), max_size=12))
-def test_near_pairs_are_all_pairs_at_most_two_bits_apart(values: list[int]) -> None:
+@given(st.lists(st.tuples(st.integers(0, 15), st.integers(100, 140)), max_size=12))
+def test_near_pairs_differ_in_two_bits_at_most_and_nowhere_by_many_levels(values: list[tuple[int, int]]) -> None:
+    small = np.zeros((len(values), 8, 9), np.uint8)
+    for picture, (bits, level) in zip(small, values, strict=True):
+        picture[:, :4] = level
+        for place in range(4):  # one row for each bit, whose last number is above its left neighbour or not
+            picture[place, 8] = bits >> place & 1
     expected = [
         (i, j)
         for i in range(len(values))
         for j in range(i + 1, len(values))
-        if (values[i] ^ values[j]).bit_count() <= 2
+        if (values[i][0] ^ values[j][0]).bit_count() <= 2 and abs(values[i][1] - values[j][1]) <= NEAR_LEVELS
     ]
-    assert near_pairs(np.array(values, dtype=np.uint64)) == expected
+    assert near_pairs(small) == expected

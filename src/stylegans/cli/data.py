@@ -178,6 +178,7 @@ def _tell_report(report: "Report", dst: str, *, chosen: bool) -> None:
 
 def _tell_findings(findings: "Findings") -> None:
     from stylegans.config.sizes import format_size
+    from stylegans.data.check import MOST_PAIRS
     from stylegans.data.words import printable
 
     console = _console()
@@ -189,7 +190,7 @@ def _tell_findings(findings: "Findings") -> None:
     table.add_row("labels" if findings.vectors else "classes", _labels(findings))
     table.add_row("duplicates", _shown([" = ".join(map(printable, names)) for names in findings.duplicates]))
     alike = [" ~ ".join(map(printable, names)) for names in findings.near_duplicates]
-    table.add_row("pairs that look alike", _shown(alike))
+    table.add_row("pairs that look alike", _shown(alike) + (" or more" if len(alike) == MOST_PAIRS else ""))
     table.add_row("corrupt", _shown([f"{printable(name)}: {reason}" for name, reason in findings.corrupt]))
     if findings.rounded:
         table.add_row("rounded", f"{findings.rounded} with 16 bits per colour, of which 8 are read")

@@ -15,6 +15,7 @@ from stylegans.errors import RunFailed, UserError
 VERBS: dict[str, tuple[str, str]] = {
     "demo": ("stylegans.cli.demo", "train a small model on embedded pictures and show what it learned"),
     "data": ("stylegans.cli.data", "build, check and list data sets"),
+    "plan": ("stylegans.cli.plan", "what to train on your pictures with this machine, and the command to paste"),
     "train": ("stylegans.cli.train", "train a model; the same command again continues"),
     "generate": ("stylegans.cli.generate", "pictures from seeds"),
     "mix": ("stylegans.cli.mix", "a style-mixing grid"),
