@@ -7,13 +7,12 @@ the size and in grey at the same size, each from the source and from scratch. Th
 too, and the images of the source's own training are not counted.
 
 Left in ``--results``: the Fréchet distances at the start and over time, with the table of what was copied
-(transfer.json), and the pictures of the same latents at the start and at the end (ARM-start.png, ARM-end.png).
+(transfer.json), and pictures of the same latents at the start and at the end (ARM-start.png, ARM-end.png).
 Interrupted, the same command continues.
 """
 
 import argparse
 import json
-import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,9 @@ from stylegans.runs.run import run
 from stylegans.training.setup import start
 
 METRIC = "fd_mobilenet"
+
+EXCERPT = 256
+"""Height of the pictures that are kept."""
 
 
 def short(data: ImageDataset, *, kimg: float, device: str, path: str) -> Run:
@@ -94,11 +96,17 @@ def compare(arm: str, data: ImageDataset, *, source: Path, kimg: float, options:
             value = distance(load(file, device=config.outputs.device), reals, images=options.images)
             curve.append({"kimg": float(file.stem), METRIC: value})
         samples = sorted(file for file in (folder / "samples").glob("*.png") if file.stem != "reals")
-        shutil.copy(samples[0], options.results / f"{arm}-{kind}-start.png")
-        shutil.copy(samples[-1], options.results / f"{arm}-{kind}-end.png")
+        excerpt(samples[0], options.results / f"{arm}-{kind}-start.png")
+        excerpt(samples[-1], options.results / f"{arm}-{kind}-end.png")
         facts[kind] = {"curve": curve} | ({"table": rows} if rows else {})
         print(arm, kind, " ".join(f"{point[METRIC]:g}" for point in curve), flush=True)
     return facts
+
+
+def excerpt(samples: Path, file: Path) -> None:
+    """The first rows of a grid of samples."""
+    with Image.open(samples) as grid:
+        grid.crop((0, 0, grid.width, min(grid.height, EXCERPT))).save(file, optimize=True)
 
 
 def main() -> None:
