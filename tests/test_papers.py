@@ -5,8 +5,10 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -31,6 +33,18 @@ def is_distinct(name: str) -> bool:
 
 
 ROWS = [name for name in PRESETS if is_distinct(name)]
+
+KINDS = (
+    *("gan", "dcgan", "wgan", "wgan-gp", "sngan", "stylegan-a", "stylegan-b", "stylegan", "stylegan-traditional-8"),
+    *("stylegan-depth-0", "stylegan2-b", "stylegan2-d", "stylegan2", "stylegan2-e-gorig-dorig"),
+    *("stylegan2-e-gresnet-dskip", "stylegan2-ada", "tiny"),
+)
+"""Rows with a network, wiring or game of their own. The others differ from one of them in a number or a switch."""
+
+
+def rows(names: Iterable[str]) -> list[Any]:
+    """The rows as parameters of a test: those of another kind at once, the rest with ``scripts/test --long``."""
+    return [name if name in KINDS else pytest.param(name, marks=pytest.mark.long) for name in names]
 
 
 def shrunk(name: str) -> Run:
@@ -79,7 +93,7 @@ def unused_when_grown(parameter: str, blocks: int) -> bool:
     return int(match[2]) != last
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", rows(ROWS))
 def test_every_row_trains_grows_continues_and_draws(name: str, people: ImageDataset, tmp_path: Path) -> None:
     config, out, again = shrunk(name), tmp_path / "whole", tmp_path / "continued"
     middle, end = f"{0:06d}.{STEPS // 2 * BATCH:03d}", f"{0:06d}.{STEPS * BATCH:03d}"
@@ -128,7 +142,7 @@ def trainable(config: Run, player: str) -> list[str]:
     return [name for name, _ in network.named_parameters()]
 
 
-@pytest.mark.parametrize("name", [name for name in ROWS if get(name).training.growth is not None])
+@pytest.mark.parametrize("name", rows(name for name in ROWS if get(name).training.growth is not None))
 def test_a_model_saved_in_the_middle_of_a_fade_draws_what_it_drew(
     name: str, people: ImageDataset, tmp_path: Path
 ) -> None:
