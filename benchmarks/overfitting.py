@@ -124,7 +124,7 @@ class Arm:
 
 def draw(curves: dict[str, list[dict[str, float]]], path: Path) -> None:
     """Four panels over the thousands of pictures seen, the arms in two colours."""
-    figure = matplotlib.figure.Figure(figsize=(15, 3.4), layout="constrained")
+    figure = matplotlib.figure.Figure(figsize=(15, 3.9), layout="constrained")
     panels = figure.subplots(1, 4)
     colours = dict(zip(ARMS, ("tab:red", "tab:blue"), strict=True))
     for name, curve in curves.items():
@@ -144,8 +144,8 @@ def draw(curves: dict[str, list[dict[str, float]]], path: Path) -> None:
     for axes, title in zip(panels, titles, strict=True):
         axes.set(title=title, xlabel="thousand pictures seen")
         axes.grid(alpha=0.3)
-        axes.legend(frameon=False, fontsize=8)
-    figure.savefig(path, dpi=110)
+        axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2)
+    figure.savefig(path, dpi=110, bbox_inches="tight")
 
 
 def main() -> None:
