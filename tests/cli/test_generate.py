@@ -39,8 +39,9 @@ def test_drawn_classes_are_printed(models: Path, tmp_path: Path, capsys: pytest.
     command = ["generate", str(models / "classes.safetensors"), "--seeds", "0,1", "--out", str(tmp_path)]
     assert main(command) == 0
     assert capsys.readouterr().out.startswith("classes (drawn by seed; --class chooses): seed 0 class ")
-    assert main([*command, "--class", "1"]) == 0
-    assert capsys.readouterr().out.startswith("wrote 2 pictures")
+    for label in ("1", "0,1,1", "-0.5,1,0"):
+        assert main([*command, "--class", label]) == 0
+        assert capsys.readouterr().out.startswith("wrote 2 pictures")
 
 
 def test_what_a_png_cannot_hold_becomes_an_array(models: Path, tmp_path: Path) -> None:
@@ -49,18 +50,29 @@ def test_what_a_png_cannot_hold_becomes_an_array(models: Path, tmp_path: Path) -
     assert (array.dtype, array.shape) == (np.uint8, (2, 16, 16))
 
 
+def test_a_grid_shows_what_can_be_shown_of_other_channels(
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["generate", str(models / "two-channels.safetensors"), "--seeds", "3", "--out", str(tmp_path)]
+    assert main([*command, "--format", "grid"]) == 0
+    assert capsys.readouterr().out.endswith("grid.png: 1 pictures, of 2 channels the first 1\n")
+    assert main(command) == 0
+    assert np.array_equal(picture(tmp_path / "grid.png"), np.load(tmp_path / "seed0003.npy")[0])
+
+
 def test_wrong_options_are_refused_in_one_line_and_leave_nothing(
     models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plain, out = models / "plain.safetensors", tmp_path / "out"
-    two = models / "two-channels.safetensors"
+    classes = models / "classes.safetensors"
     (tmp_path / "file").touch()
     for words, complaint in (
         (("generate", plain, "--seeds", "x", "--out", out), "--seeds: 'x'"),
         (("generate", plain, "--seeds", "1", "--out", tmp_path / "file"), "--out: "),
         (("generate", plain, "--seeds", "1", "--out", out, "--class", "0"), "--class: "),
         (("generate", plain, "--seeds", "1", "--out", out, "--batch", "0"), "--batch: "),
-        (("generate", two, "--seeds", "1", "--out", out, "--format", "grid"), "--format"),
+        (("generate", classes, "--seeds", "1", "--out", out, "--class", "0,1"), "--class: 2 numbers"),
+        (("generate", classes, "--seeds", "1", "--out", out, "--class", "cat"), "--class: 'cat'"),
         (("generate", tmp_path / "none.safetensors", "--seeds", "1", "--out", out), "none.safetensors"),
     ):
         assert main([str(word) for word in words]) == 2

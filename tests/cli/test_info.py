@@ -1,15 +1,17 @@
 """``info`` tells what a path is from headers, configs and logs alone, and one line when it cannot."""
 
 import json
+import struct
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from stylegans.cli import info
-from stylegans.config import Discriminator, Mapping, Run, StyleGAN2
+from stylegans.config import Data, Discriminator, Mapping, Run, StyleGAN2
 from stylegans.config.codec import to_json
 from stylegans.errors import MissingFile, UserError
 from stylegans.files.model_file import write_model
@@ -56,7 +58,7 @@ def test_a_model_tells_its_parts_pictures_and_latents(model: Path) -> None:
     told = info.describe(str(model))
     assert told.title.endswith("model.safetensors: a model")
     assert ("generator_ema", "20 parameters in 3 tensors") in told.rows  # buffers are no parameters
-    assert ("discriminator", "3,000 parameters in 1 tensors") in told.rows
+    assert ("discriminator", "3,000 parameters in 1 tensor") in told.rows
     assert ("  pictures", "48x32, 3 channels") in told.rows
     assert ("  latents", "z 64, w 32") in told.rows
     assert ("  labels", "3") in told.rows
@@ -75,7 +77,7 @@ def test_a_foreign_safetensors_file_is_counted(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     write_tensors(path, {"w": torch.zeros(2, 3)}, metadata={})
     assert rows(path)["family"] == "unknown: not written by stylegans"
-    assert rows(path)["holds"] == "6 parameters in 1 tensors"
+    assert rows(path)["holds"] == "6 parameters in 1 tensor"
 
 
 def test_a_folder_as_on_the_hub_is_its_model(model: Path) -> None:
@@ -120,6 +122,16 @@ def test_a_run_tells_how_far_it_is(run: Path) -> None:
     }
 
 
+def test_a_run_tells_what_it_started_from_its_labels_and_what_the_guard_kept(run: Path) -> None:
+    config = Run(preset="tiny", start_from="other@best", data=Data(path="set.zip", labels=True))
+    (run / "config.json").write_text(to_json(config))
+    (run / "best").mkdir()
+    (run / "best" / "000006.safetensors").touch()
+    told = rows(run)
+    assert (told["data"], told["started from"]) == ("set.zip, with labels", "other@best")
+    assert told["best to the guard"] == "000006.safetensors"
+
+
 def test_a_run_that_has_just_begun_has_nothing_yet(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(to_json(Run()))
     (tmp_path / "checkpoints").mkdir()
@@ -141,7 +153,7 @@ def test_a_checkpoint_tells_where_it_stands(tmp_path: Path) -> None:
     write_tensors(tmp_path / "state.safetensors", {"w": torch.zeros(2, 3)}, metadata={})
     (tmp_path / "state.json").write_text('{"images": 4000, "more": [1]}')
     assert info.describe(str(tmp_path)).title.endswith("a checkpoint")
-    assert rows(tmp_path) == {"images": "4000", "state.safetensors": "6 parameters in 1 tensors"}
+    assert rows(tmp_path) == {"images": "4000", "state.safetensors": "6 parameters in 1 tensor"}
 
 
 @pytest.mark.parametrize("kind", ["folder", "zip"])
@@ -175,6 +187,27 @@ def test_labels_are_told_by_their_kind(tmp_path: Path, labels: list[object], sai
     rows_of_labels = [[name, label] for name, label in zip(("a.png", "b.png"), labels, strict=False)]
     (tmp_path / "dataset.json").write_text(json.dumps({"labels": rows_of_labels or None}))
     assert rows(tmp_path)["labels"] == said
+
+
+def test_a_set_of_arrays_tells_their_channels_and_bits(tmp_path: Path) -> None:
+    for number in range(2):
+        np.save(tmp_path / f"{number}.npy", np.zeros((5, 16, 24), np.uint16))
+    assert rows(tmp_path)["the first"] == "24x16 5 channels of 16 bits (0.npy)"
+
+
+def test_what_only_data_build_reads_is_told_with_its_command(tmp_path: Path) -> None:
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    path = folder / "train-images-idx3-ubyte"
+    path.write_bytes(struct.pack(">BBBBIII", 0, 0, 8, 3, 2, 28, 28) + bytes(2 * 28 * 28))
+    (folder / "train-labels-idx1-ubyte").write_bytes(struct.pack(">BBBBI", 0, 0, 8, 1, 2) + bytes([1, 0]))
+    for source in (path, folder):
+        assert rows(source) == {
+            "pictures": "2",
+            "the first": "28x28 L (train-images-idx3-ubyte/00000)",
+            "labels": "train-labels-idx1-ubyte",
+            "to train on it": f"stylegans data build {source} DST",
+        }
 
 
 def test_an_embedded_set_is_known_by_its_name() -> None:

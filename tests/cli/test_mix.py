@@ -15,6 +15,18 @@ def test_mix_draws_the_sources_and_every_pair(models: Path, tmp_path: Path) -> N
         assert picture.size == (4 * 64, 3 * 64)
 
 
+def test_mix_shows_what_can_be_shown_of_other_channels(models: Path, tmp_path: Path) -> None:
+    words = ["--rows", "1", "--cols", "2", "--layers", "0", "--out", str(tmp_path / "mix.png")]
+    assert main(["mix", str(models / "two-channels.safetensors"), *words]) == 0
+    with Image.open(tmp_path / "mix.png") as picture:
+        assert (picture.size, picture.mode) == ((32, 32), "L")
+
+
+def test_a_label_may_be_a_vector(models: Path, tmp_path: Path) -> None:
+    words = ["--rows", "1", "--cols", "2", "--layers", "0", "--class", "0,1,1", "--out", str(tmp_path / "mix.png")]
+    assert main(["mix", str(models / "classes.safetensors"), *words]) == 0
+
+
 def test_wrong_options_are_refused_in_one_line_and_leave_nothing(
     models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,6 +20,12 @@ def test_walk_enlarges_small_pictures_and_says_so(
         assert animation.n_frames == 6
 
 
+def test_a_label_may_be_a_vector_and_other_channels_are_shown_in_part(models: Path, tmp_path: Path) -> None:
+    for model, words in (("classes", ("--class", "0,1,1")), ("two-channels", ())):
+        command = ["walk", str(models / f"{model}.safetensors"), "--seeds", "1,5", "--frames", "1", *words]
+        assert main([*command, "--out", str(tmp_path / f"{model}.gif")]) == 0
+
+
 def test_wrong_options_are_refused_in_one_line_and_leave_nothing(
     models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

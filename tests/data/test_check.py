@@ -147,6 +147,13 @@ def test_an_empty_folder_is_a_problem_without_a_mend(tmp_path: Path) -> None:
     assert findings.mend is None
 
 
+def test_what_only_data_build_reads_is_refused_with_its_command(tmp_path: Path) -> None:
+    (tmp_path / "set-idx3").write_bytes(bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 8, 0, 0, 0, 8]) + bytes(2 * 8 * 8))
+    for path in (tmp_path, tmp_path / "set-idx3"):
+        with pytest.raises(UserError, match=r"^PATH: .*: stylegans data build "):
+            check(path)
+
+
 def test_a_missing_path_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MissingFile, match=r"^PATH: nothing at"):
         check(tmp_path / "nope")

@@ -1,6 +1,7 @@
 import json
 import pickle
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -269,6 +270,18 @@ def test_fewer_than_two_pictures_are_refused(tmp_path: Path, photo: Photo, count
 def test_a_missing_path_names_the_embedded_sets(tmp_path: Path) -> None:
     with pytest.raises(MissingFile, match=r"--data: .*emoji, emoji-people"):
         open_dataset(tmp_path / "nope")
+
+
+def test_what_only_data_build_reads_is_refused_with_its_command(tmp_path: Path) -> None:
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    path = folder / "train-images-idx3-ubyte"
+    path.write_bytes(struct.pack(">BBBBIII", 0, 0, 8, 3, 2, 8, 8) + bytes(2 * 8 * 8))
+    for source in (path, folder):
+        with pytest.raises(UserError, match=r"^--data: .* make a training set of it: stylegans data build .*zip$"):
+            open_dataset(source)
+    with pytest.raises(UserError, match=r"on the Hub; .*: stylegans data build hf://user/cats cats\.zip$"):
+        open_dataset("hf://user/cats")
 
 
 def test_labels_of_an_unlabelled_set_are_refused(uniform: Path) -> None:

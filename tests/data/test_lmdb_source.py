@@ -50,6 +50,10 @@ def test_the_file_and_its_folder_are_the_same_source(written: Writer) -> None:
     assert contents(named) == {"a": b"1"}
 
 
+def test_the_number_of_pictures_is_none_of_them(written: Writer) -> None:
+    assert contents(read(written({b"00": b"1", b"01": b"2", b"length": b"2"}))) == {"00": b"1", "01": b"2"}
+
+
 def test_an_empty_value_does_not_stop_the_rest(written: Writer) -> None:
     first, second = read(written({b"a": b"", b"b": b"2"})).images
     with pytest.raises(ValueError, match="is empty"):

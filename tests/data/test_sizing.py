@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stylegans.config.sizes import is_good
-from stylegans.data.sizing import centre_crop, default_size, mend_command, same_aspect
+from stylegans.data.sizing import build_command, centre_crop, default_size, mend_command, same_aspect
 
 SIDES = st.integers(1, 5000)
 SIZES = st.tuples(SIDES, SIDES)
@@ -65,3 +65,16 @@ def test_shapes_within_one_percent_are_the_same(other: tuple[int, int], same: bo
 def test_the_mending_command_survives_a_shell() -> None:
     words = shlex.split(mend_command("my photos/it's", [(300, 300), (400, 270)]))
     assert words == ["stylegans", "data", "build", "my photos/it's", "my photos/it's-256.zip", "--size", "256"]
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("data/cifar-10-python.tar.gz", "data/cifar-10-python.zip"),
+        ("mnist", "mnist.zip"),
+        ("hf://user/cats:train", "cats.zip"),
+        (".", "pictures.zip"),
+    ],
+)
+def test_a_source_becomes_a_zip_of_its_name(source: str, target: str) -> None:
+    assert build_command(source) == f"stylegans data build {source} {target}"

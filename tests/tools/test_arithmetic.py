@@ -91,8 +91,8 @@ def test_a_model_without_a_mapping_network_adds_up_in_z(one_style: Any) -> None:
 
 
 def test_a_conditional_model_adds_up_within_a_class_or_in_w(conditional: Any) -> None:
-    found = vector_arithmetic(conditional, [MAN], class_index=3)
-    assert close(found.result[None], pictures(conditional, (6,), class_index=3))
+    found = vector_arithmetic(conditional, [MAN], label=3)
+    assert close(found.result[None], pictures(conditional, (6,), label=3))
     found = vector_arithmetic(conditional, [MAN], space="w")
     assert close(found.result[None], pictures(conditional, (6,)))
     with pytest.raises(UserError, match="--class: in z the result has no class"):
@@ -115,7 +115,7 @@ def test_the_result_stands_in_the_middle_of_its_neighbours(make: Any) -> None:
         ([SMILING, Group(())], {}, "groups: group 2 has no seeds"),
         ([SMILING], {"reach": -1}, "reach: -1"),
         ([SMILING], {"reach": float("nan")}, "reach: nan"),
-        ([SMILING], {"class_index": 0}, "--class: this model has no classes"),
+        ([SMILING], {"label": 0}, "--class: this model has no classes"),
     ],
 )
 def test_what_cannot_be_added_up_is_said_in_one_line(generator: Any, groups: Any, options: Any, says: str) -> None:

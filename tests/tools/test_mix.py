@@ -62,8 +62,8 @@ def test_random_noise_is_that_of_the_row(generator: Any) -> None:
 
 
 def test_a_conditional_model_mixes_within_a_class(conditional: Any) -> None:
-    grid = mix_grid(conditional, (1,), (2,), layers=(0,), class_index=4)
-    assert close(cell(grid, conditional, 1, 0), picture(conditional, 1, class_index=4))
+    grid = mix_grid(conditional, (1,), (2,), layers=(0,), label=4)
+    assert close(cell(grid, conditional, 1, 0), picture(conditional, 1, label=4))
 
 
 def test_a_model_with_one_style_for_all_layers_is_refused(one_style: Any) -> None:

@@ -95,7 +95,7 @@ def test_the_walk_rests_at_every_seed_also_where_it_closes(generator: Any, space
 def test_a_conditional_model_walks_through_its_classes(conditional: Any) -> None:
     ws = torch.cat(list(walk_styles(conditional, (1, 2), space="z", frames=3)))
     torch.testing.assert_close(ws[[0, 3]], styles(conditional, (1, 2)))
-    assert len(list(walk(conditional, (1, 2), frames=1, class_index=3))) == 2
+    assert len(list(walk(conditional, (1, 2), frames=1, label=3))) == 2
 
 
 def test_a_walk_that_leads_nowhere_is_refused(generator: Any) -> None:
@@ -104,6 +104,6 @@ def test_a_walk_that_leads_nowhere_is_refused(generator: Any) -> None:
     with pytest.raises(UserError, match="--frames: 0"):
         walk(generator, (1, 2), frames=0)
     with pytest.raises(UserError, match="--class: this model has no classes"):
-        walk(generator, (1, 2), class_index=0)
+        walk(generator, (1, 2), label=0)
     with pytest.raises(UserError, match="--truncation: nan"):
         walk(generator, (1, 2), space="z", truncation=float("nan"))

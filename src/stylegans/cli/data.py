@@ -118,7 +118,9 @@ def _build_options() -> type[Any]:
         [channels, height, width]; what a PNG does not hold is written as such."""
 
         src: Positional[str]
-        """A folder, read at any depth, or a zip of pictures; or an embedded set's name."""
+        """A folder, read at any depth, or a zip of pictures; an LMDB; TFRecords; CIFAR or IDX (MNIST) files, parquet or
+        arrow files, or hf://USER/NAME, of which an archive or folder gives the training part; or an embedded set's
+        name."""
         dst: Positional[str]
         """The data set to make: a name ending in .zip, or a folder."""
         size: str | None = None
@@ -190,7 +192,7 @@ def _tell_findings(findings: "Findings") -> None:
     table.add_row("labels" if findings.vectors else "classes", _labels(findings))
     table.add_row("duplicates", _shown([" = ".join(map(printable, names)) for names in findings.duplicates]))
     alike = [" ~ ".join(map(printable, names)) for names in findings.near_duplicates]
-    table.add_row("pairs that look alike", _shown(alike) + (" or more" if len(alike) == MOST_PAIRS else ""))
+    table.add_row("pairs that look alike", _shown(alike, at_least=len(alike) == MOST_PAIRS))
     table.add_row("corrupt", _shown([f"{printable(name)}: {reason}" for name, reason in findings.corrupt]))
     if findings.rounded:
         table.add_row("rounded", f"{findings.rounded} with 16 bits per colour, of which 8 are read")
@@ -222,8 +224,8 @@ def _counted(rows: Sequence[tuple[str, int]]) -> str:
     return _shown([f"{name}: {count}" for name, count in rows], number=False)
 
 
-def _shown(rows: Sequence[str], *, number: bool = True) -> str:
-    head = [str(len(rows))] if number else []
+def _shown(rows: Sequence[str], *, number: bool = True, at_least: bool = False) -> str:
+    head = [f"{len(rows)}{' or more' * at_least}"] if number else []
     rest = [f"and {len(rows) - MOST_SHOWN} more"] if len(rows) > MOST_SHOWN else []
     return "\n".join([*head, *rows[:MOST_SHOWN], *rest])
 

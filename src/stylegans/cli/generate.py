@@ -33,10 +33,12 @@ class Generate:
     """truncate only the first so many layers"""
     noise: Literal["const", "random", "none"] = "const"
     """the noise inputs: the stored maps, drawn by seed, or none"""
-    class_index: Annotated[int | None, tyro.conf.arg(name="class")] = None
-    """the class to draw, for a model with classes; else each seed draws its own"""
+    label: Annotated[str | None, tyro.conf.arg(name="class")] = None
+    """the class to draw, for a model with classes; or the label's numbers, like 0,1,1,0; else each seed draws its own
+    class"""
     format: Literal["png", "grid", "npz"] = "png"
-    """a file per picture, all in grid.png, or images.npz with the numbers before rounding"""
+    """a file per picture (.npy where a PNG cannot hold the channels), all in grid.png, or images.npz with the numbers
+    before rounding, to be rounded to 16 bits for one"""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps"""
     batch: int = 8
@@ -50,23 +52,21 @@ def main(argv: list[str]) -> int:
         raise UserError(f"--out: {options.out} is a file; name a folder")
 
     from stylegans import models
-    from stylegans.files.pictures import PNG_CHANNELS
     from stylegans.runs import machine
-    from stylegans.tools.generate import class_report, generate, parse_seeds
+    from stylegans.tools.generate import class_report, generate, parse_label, parse_seeds
 
     seeds = tuple(dict.fromkeys(parse_seeds(options.seeds)))
     machine.tune_allocator()
     G = models.load(options.model, device=machine.choose_device(options.device))
-    if options.format == "grid" and G.img_channels not in PNG_CHANNELS:
-        raise UserError(f"--format: a grid is a PNG, which cannot hold {G.img_channels} channels; use png or npz")
-    report = class_report(G, seeds, options.class_index)
+    label = None if options.label is None else parse_label(options.label, G.c_dim)
+    report = class_report(G, seeds, label)
     batches = generate(
         G,
         seeds,
         truncation=options.truncation,
         truncation_layers=options.truncation_layers,
         noise=options.noise,
-        class_index=options.class_index,
+        label=label,
         batch=options.batch,
     )
     if report:
@@ -89,14 +89,16 @@ def write_pictures(out: Path, batches: "Batches") -> str:
 
 
 def write_grid(out: Path, batches: "Batches") -> str:
-    """All pictures in ``grid.png``, in the squarest grid."""
+    """All pictures in ``grid.png``, in the squarest grid; of other channels than a PNG holds, what can be shown."""
     import numpy as np
 
-    from stylegans.files.pictures import save_png, tile, to_uint8
+    from stylegans.files.pictures import save_png, tile, to_uint8, visible
 
     pictures = np.concatenate([to_uint8(images) for _, images in batches])
-    save_png(out / "grid.png", tile(pictures))
-    return f"wrote {out / 'grid.png'}: {len(pictures)} pictures"
+    shown = visible(pictures)
+    save_png(out / "grid.png", tile(shown))
+    part = f", of {pictures.shape[-1]} channels the first {shown.shape[-1]}" * (shown.shape != pictures.shape)
+    return f"wrote {out / 'grid.png'}: {len(pictures)} pictures{part}"
 
 
 def write_npz(out: Path, batches: "Batches") -> str:

@@ -7,10 +7,10 @@ import hashlib
 import json
 import math
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import tyro
 
@@ -34,7 +34,8 @@ class Info:
     """What a model, checkpoint, run or data set is."""
 
     path: tyro.conf.Positional[str]
-    """a .safetensors model, a run directory, a checkpoint, a data set, or an embedded set's name"""
+    """a .safetensors model, a run directory, a checkpoint, a data set, an embedded set's name, or what data build
+    reads"""
 
 
 @dataclass(frozen=True)
@@ -68,15 +69,14 @@ def describe(name: str) -> Facts:
             return _model(path)
         if zipfile.is_zipfile(path):
             return _data(path)
-    elif (path / "model.safetensors").is_file():  # as on the Hub, with a config.json of its own
+        return _source(path)
+    if (path / "model.safetensors").is_file():  # as on the Hub, with a config.json of its own
         return _model(path / "model.safetensors")
-    elif (path / "config.json").is_file() and (path / "checkpoints").is_dir():
+    if (path / "config.json").is_file() and (path / "checkpoints").is_dir():
         return _run(path)
-    elif list(path.glob("*.safetensors")):
+    if list(path.glob("*.safetensors")):
         return _checkpoint(path)
-    else:
-        return _data(path)
-    raise UserError(f"{name}: not a model (.safetensors), a run, a checkpoint or a data set")
+    return _data(path)
 
 
 def draw(facts: Facts) -> None:
@@ -113,7 +113,11 @@ def _model(path: Path) -> Facts:
 
 def _amount(shapes: Iterable[tuple[str, tuple[int, ...]]]) -> str:
     sizes = [0 if name.rpartition(".")[2] in _BUFFERS else math.prod(shape) for name, shape in shapes]
-    return f"{sum(sizes):,} parameters in {len(sizes)} tensors"
+    return f"{sum(sizes):,} parameters in {_count(len(sizes), 'tensor')}"
+
+
+def _count(number: Any, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _config(config: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -121,7 +125,9 @@ def _config(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     mapping = config.get("mapping") or {}
     rows = []
     if "resolution" in config:
-        rows.append(("  pictures", f"{_size(config['resolution'])}, {config.get('img_channels', '?')} channels"))
+        rows.append(
+            ("  pictures", f"{_size(config['resolution'])}, {_count(config.get('img_channels', '?'), 'channel')}")
+        )
     if "z_dim" in mapping:
         rows.append(("  latents", f"z {mapping['z_dim']}, w {mapping.get('w_dim', '?')}"))
     elif "z_dim" in config:
@@ -147,12 +153,14 @@ def _run(path: Path) -> Facts:
     done = ticks[-1]["kimg"] if ticks else 0
     rows = [
         ("preset", config.preset),
-        ("data", config.data.path or "not said"),
-        ("pictures", f"{format_size(config.generator.resolution)}, {config.generator.img_channels} channels"),
-        ("trained", f"{done:g} of {config.training.kimg:g} kimg, {len(ticks)} ticks"),
+        ("data", f"{config.data.path or 'not said'}{', with labels' * config.data.labels}"),
+        *([("started from", config.start_from)] if config.start_from else []),
+        ("pictures", f"{format_size(config.generator.resolution)}, {_count(config.generator.img_channels, 'channel')}"),
+        ("trained", f"{done:g} of {config.training.kimg:g} kimg, {_count(len(ticks), 'tick')}"),
         ("snapshots", f"{len(kept)}, the newest {kept[-1].name}" if kept else "none yet"),
         ("checkpoints", ", ".join(checkpoints) or "none yet"),
     ]
+    rows += [("best to the guard", file.name) for file in sorted((path / "best").glob("*.safetensors"))]
     measured = [tick for tick in ticks if tick.get("metrics")]
     for name, value in measured[-1]["metrics"].items() if measured else ():
         rows.append((name, f"{value:.4g} at {measured[-1]['kimg']:g} kimg"))
@@ -180,29 +188,55 @@ def _embedded(entry: builtin.Embedded) -> Facts:
 
 
 def _data(path: Path) -> Facts:
-    from PIL import Image, UnidentifiedImageError
-
     from stylegans.data.labels import parse_catalogue
     from stylegans.data.store import open_store
 
     store = open_store(path, option=str(path)).store
     members = store.members()
     if not members:
-        raise UserError(f"{path}: not a model (.safetensors), a run, a checkpoint or a data set")
+        return _source(path)
     catalogue = store.catalogue()
     labels = parse_catalogue(catalogue, where=f"{path}/dataset.json") if catalogue is not None else None
-    try:
-        with store.open(members[0]) as stream, Image.open(stream) as picture:
-            first = f"{picture.width}x{picture.height} {picture.mode} ({members[0].name})"
-    except (UnidentifiedImageError, OSError, ValueError):
-        first = f"{members[0].name} cannot be read"
     rows = [
         ("pictures", f"{len(members):,}"),
-        ("the first", first),
+        ("the first", _picture(members[0].name, lambda: store.open(members[0]))),
         ("labels", _classes(labels) if labels is not None else "none"),
         ("look closer", f"stylegans data check {path}"),
     ]
     return Facts(f"{path}: a data set", rows)
+
+
+def _source(path: Path) -> Facts:
+    """What ``data build`` reads, beside folders and zips of pictures."""
+    from stylegans.data.sources import open_source
+
+    foreign = f"{path}: not a model (.safetensors), a run, a checkpoint or a data set"
+    try:
+        source = open_source(path)
+    except UserError as error:
+        raise UserError(f"{foreign}; for data build {str(error).removeprefix('SRC: ')}") from error
+    if not source.images:
+        raise UserError(foreign)
+    first = source.images[0]
+    names = source.class_names
+    rows = [
+        ("pictures", f"{len(source.images):,}"),
+        ("the first", _picture(first.name, first.open)),
+        ("labels", f"{source.labels_from}{': ' + ', '.join(names) if names else ''}" if source.labels_from else "none"),
+        ("to train on it", f"stylegans data build {path} DST"),
+    ]
+    return Facts(f"{path}: pictures that data build reads", rows)
+
+
+def _picture(name: str, open_it: Callable[[], IO[bytes]]) -> str:
+    """'32x32 RGB (name)'; says so if it cannot be read."""
+    from stylegans.data import decode
+
+    try:
+        with decode.reading_any(), open_it() as stream:
+            return f"{decode.read_header(stream)} ({name})"
+    except Exception:  # a broken file makes PIL raise almost anything
+        return f"{name} cannot be read"
 
 
 def _classes(labels: "Labels") -> str:

@@ -28,8 +28,9 @@ class Mix:
     """how far from the average: below 1 likelier pictures, more alike; 1 changes nothing"""
     noise: Literal["const", "random", "none"] = "const"
     """the noise inputs: the stored maps, drawn by the row's seed, or none"""
-    class_index: Annotated[int | None, tyro.conf.arg(name="class")] = None
-    """the class to draw, for a model with classes; else each seed draws its own"""
+    label: Annotated[str | None, tyro.conf.arg(name="class")] = None
+    """the class to draw, for a model with classes; or the label's numbers, like 0,1,1,0; else each seed draws its own
+    class"""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps"""
 
@@ -41,9 +42,9 @@ def main(argv: list[str]) -> int:
         raise UserError(f"--out: {options.out.name}: the grid is a picture; name a file that ends in .png")
 
     from stylegans import models
-    from stylegans.files.pictures import PNG_CHANNELS, save_png
+    from stylegans.files.pictures import save_png, visible
     from stylegans.runs import machine
-    from stylegans.tools.generate import class_report, parse_seeds
+    from stylegans.tools.generate import class_report, parse_label, parse_seeds
     from stylegans.tools.layers import parse_layers
     from stylegans.tools.mix import mix_grid, refuse_unless_layered
 
@@ -51,10 +52,9 @@ def main(argv: list[str]) -> int:
     machine.tune_allocator()
     G = models.load(options.model, device=machine.choose_device(options.device))
     refuse_unless_layered(G)
-    if G.img_channels not in PNG_CHANNELS:
-        raise UserError(f"{options.model}: a PNG cannot hold this model's {G.img_channels} channels")
     layers = parse_layers(options.layers, G.num_ws)
-    report = class_report(G, tuple(dict.fromkeys(rows + columns)), options.class_index)
+    label = None if options.label is None else parse_label(options.label, G.c_dim)
+    report = class_report(G, tuple(dict.fromkeys(rows + columns)), label)
     if report:
         print(report)
     grid = mix_grid(
@@ -64,9 +64,9 @@ def main(argv: list[str]) -> int:
         layers=layers,
         truncation=options.truncation,
         noise=options.noise,
-        class_index=options.class_index,
+        label=label,
     )
-    save_png(options.out, grid)
+    save_png(options.out, visible(grid))
     names = f"{layers[0]}-{layers[-1]}" if list(layers) == list(range(layers[0], layers[-1] + 1)) else str(layers)
     print(f"wrote {options.out}: {len(rows)} rows take layers {names} of {len(columns)} columns")
     return 0

@@ -31,8 +31,9 @@ class Walk:
     """frames a second"""
     truncation: float = 1.0
     """how far from the average: below 1 likelier pictures, more alike; 1 changes nothing"""
-    class_index: Annotated[int | None, tyro.conf.arg(name="class")] = None
-    """the class to draw, for a model with classes; else each seed draws its own"""
+    label: Annotated[str | None, tyro.conf.arg(name="class")] = None
+    """the class to draw, for a model with classes; or the label's numbers, like 0,1,1,0; else each seed draws its own
+    class"""
     scale: int | None = None
     """draw each pixel so many times as wide and high; by default as often as reaches 256 pixels"""
     device: str = "auto"
@@ -49,9 +50,9 @@ def main(argv: list[str]) -> int:
     from rich.progress import track
 
     from stylegans import models
-    from stylegans.files.pictures import enlarge
+    from stylegans.files.pictures import enlarge, visible
     from stylegans.runs import machine
-    from stylegans.tools.generate import class_report, parse_seeds
+    from stylegans.tools.generate import class_report, parse_label, parse_seeds
     from stylegans.tools.video import check_video, write_video
     from stylegans.tools.walk import walk
 
@@ -59,6 +60,7 @@ def main(argv: list[str]) -> int:
     seeds = parse_seeds(options.seeds)
     machine.tune_allocator()
     G = models.load(options.model, device=machine.choose_device(options.device))
+    label = None if options.label is None else parse_label(options.label, G.c_dim)
     height, width = G.img_resolution
     scale = options.scale or -(-VISIBLE // max(height, width))
     pictures = walk(
@@ -67,15 +69,15 @@ def main(argv: list[str]) -> int:
         space=options.space,
         frames=options.frames,
         truncation=options.truncation,
-        class_index=options.class_index,
+        label=label,
     )
-    report = class_report(G, seeds, options.class_index)
+    report = class_report(G, seeds, label)
     if report:
         print(report)
     total = len(seeds) * options.frames
     console = Console(stderr=True)
     progress = track(pictures, "walking", total, console=console, transient=True, disable=not console.is_terminal)
-    write_video(options.out, (enlarge(picture, scale) for picture in progress), fps=options.fps)
+    write_video(options.out, (enlarge(visible(picture), scale) for picture in progress), fps=options.fps)
     size = f"{width * scale}x{height * scale}" + (f" (--scale {scale})" if scale > 1 else "")
     print(f"wrote {options.out}: {total} frames of {size}, {total / options.fps:.1f} s, looping")
     return 0

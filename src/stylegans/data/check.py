@@ -12,12 +12,12 @@ from PIL import Image
 
 from stylegans.config.sizes import Size, base_grid
 from stylegans.data import decode
-from stylegans.data.images import FEWEST, members_of
+from stylegans.data.images import FEWEST, members_of, open_pictures, refuse_source
 from stylegans.data.labels import Label, parse_catalogue
 from stylegans.data.ordered import ordered
 from stylegans.data.prepare import class_counts
 from stylegans.data.sizing import mend_command
-from stylegans.data.store import CATALOGUE, Member, Store, open_store
+from stylegans.data.store import CATALOGUE, Member, Store
 from stylegans.data.words import reason
 from stylegans.errors import UserError
 from stylegans.files.pictures import as_image, visible
@@ -97,12 +97,14 @@ def check(path: str | Path, *, progress: Callable[[int, int], None] | None = Non
 
     Raises:
         MissingFile: nothing is there.
-        UserError: it is neither folder nor zip, or its ``dataset.json`` is in no known layout.
+        UserError: it is neither folder nor zip of pictures, or its ``dataset.json`` is in no known layout.
     """
-    opened = open_store(path, option="PATH")
+    opened = open_pictures(path, option="PATH")
     content = opened.store.catalogue()
     known = None if content is None else parse_catalogue(content, where=CATALOGUE, subset=opened.subset)
     members = members_of(opened, known)
+    if not members:
+        refuse_source(path, option="PATH")
     seen: dict[str, _Seen] = {}
     corrupt: list[tuple[str, str]] = []
     with decode.reading_any():

@@ -10,11 +10,11 @@ import numpy as np
 from PIL import Image
 
 from stylegans.config.sizes import Size, format_size
-from stylegans.data import arrays, decode, labels
-from stylegans.data.sizing import mend_command
+from stylegans.data import arrays, decode, hub, labels, sources
+from stylegans.data.sizing import build_command, mend_command
 from stylegans.data.store import CATALOGUE, Member, Opened, Store, open_store
 from stylegans.data.words import printable, reason
-from stylegans.errors import UserError
+from stylegans.errors import MissingFile, UserError
 
 CACHE_BYTES = 2 << 30
 """Sets that are no larger than this once decoded stay in memory as they are read."""
@@ -177,10 +177,11 @@ def open_dataset(
             is not L, RGB or RGBA; ``size`` has another shape; ``labels`` are asked of a set that has none, or are in no
             known layout.
     """
-    opened = open_store(path, option="--data")
+    opened = open_pictures(path, option="--data")
     known = _known_labels(opened)
     members = members_of(opened, known)
     if len(members) < FEWEST:
+        refuse_source(path, option="--data")
         raise UserError(f"--data: '{path}' holds {len(members)} pictures; a training needs at least {FEWEST}")
     chosen = _choice(len(members), subset, seed=subset_seed, path=path)
     part = [members[number] for number in chosen]
@@ -206,6 +207,41 @@ def open_dataset(
         has_labels=known is not None,
         xflip=xflip,
     )
+
+
+def open_pictures(path: str | Path, *, option: str) -> Opened:
+    """The folder or zip at ``path``, or the embedded set of that name; what only ``data build`` reads is refused.
+
+    Raises:
+        MissingFile: nothing is there; names ``option``.
+        UserError: it is neither folder nor zip; of what ``data build`` reads the message has the command.
+    """
+    if hub.is_address(path):
+        raise UserError(f"{option}: '{path}' is on the Hub; make a training set of it: {build_command(path)}")
+    try:
+        return open_store(path, option=option)
+    except MissingFile:
+        raise
+    except UserError:
+        refuse_source(path, option=option)
+        raise
+
+
+def refuse_source(path: str | Path, *, option: str) -> None:
+    """Refuse a place where a training sees no pictures if ``data build`` does.
+
+    Raises:
+        UserError: it does.
+    """
+    try:
+        count = len(sources.open_source(path).images)
+    except UserError:
+        return
+    if count >= FEWEST:
+        raise UserError(
+            f"{option}: '{path}' is neither a folder nor a zip of pictures, but data build reads it; make a training "
+            f"set of it: {build_command(path)}"
+        )
 
 
 def members_of(opened: Opened, known: labels.Labels | None) -> list[Member]:

@@ -14,6 +14,9 @@ MAGIC = bytes.fromhex("dec0efbe")
 
 FILE = "data.mdb"
 
+COUNT = b"length"
+"""The key under which writers of this field keep the number of pictures."""
+
 _open_now: "weakref.WeakValueDictionary[Path, Any]" = (
     weakref.WeakValueDictionary()
 )  # LMDB opens a file once per process
@@ -54,8 +57,9 @@ class _Keys:
         self._bytes, self._ends = bytearray(), array("Q", [0])
         with environment.begin(buffers=True) as reading, reading.cursor() as cursor:
             for key in cursor.iternext(keys=True, values=False):
-                self._bytes += key
-                self._ends.append(len(self._bytes))
+                if key != COUNT:
+                    self._bytes += key
+                    self._ends.append(len(self._bytes))
 
     def __len__(self) -> int:
         return len(self._ends) - 1

@@ -47,7 +47,15 @@ def centre_crop(size: Size, aspect: Size) -> Box:
 def mend_command(path: str | Path, sizes: Sequence[Size], *, depth: int = 8) -> str:
     """The ``data build`` command that makes a training set of the pictures at ``path``, of ``depth`` bits."""
     side = default_size(sizes)[0]
-    source = Path(path)
-    target = source.with_name(f"{source.stem}-{side}.zip") if source.name else Path(f"pictures-{side}.zip")
     bits = "" if depth == 8 else f" --depth {depth}"
-    return f"stylegans data build {shlex.quote(str(path))} {shlex.quote(str(target))} --size {side}{bits}"
+    return f"{build_command(path, ending=f'-{side}.zip')} --size {side}{bits}"
+
+
+def build_command(path: str | Path, *, ending: str = ".zip") -> str:
+    """The ``data build`` command that makes a zip, named like the source with another ``ending``, of what is there."""
+    source = Path(path)
+    if str(path).startswith("hf:"):
+        source = Path(source.name.partition(":")[0])  # a set on the Hub, made here
+    stem = source.stem.removesuffix(".tar")
+    target = source.with_name(f"{stem}{ending}") if source.name else Path(f"pictures{ending}")
+    return f"stylegans data build {shlex.quote(str(path))} {shlex.quote(str(target))}"

@@ -16,7 +16,7 @@ from torch import Tensor
 from stylegans.errors import UserError
 from stylegans.files.pictures import tile, to_uint8
 from stylegans.networks.protocol import Generator
-from stylegans.tools.generate import labels, latents, render, styles
+from stylegans.tools.generate import Label, labels, latents, render, styles
 
 Space = Literal["z", "w"]
 
@@ -67,7 +67,7 @@ def vector_arithmetic(
     reach: float = REACH,
     seed: int = 0,
     truncation: float = 1.0,
-    class_index: int | None = None,
+    label: Label | None = None,
 ) -> Equation:
     """Draw every group, its mean, the signed sum of the means, and what lies around that. The noise stands still.
 
@@ -79,21 +79,19 @@ def vector_arithmetic(
             spread less.
         seed: of the neighbours.
         truncation: ψ, on all layers.
-        class_index: for all of them; None: each seed draws its own, which only w can sum.
+        label: for all of them; None: each seed draws its own, which only w can sum.
 
     Raises:
         UserError: no group or an empty one, or an option that makes no sense for this model.
     """
-    check(G, groups, space=space, reach=reach, class_index=class_index)
+    check(G, groups, space=space, reach=reach, label=label)
 
     def draw(points: Tensor) -> np.ndarray:  # one at a time: no more memory than for one picture
-        ws = to_styles(G, points, truncation=truncation, class_index=class_index) if space == "z" else points
+        ws = to_styles(G, points, truncation=truncation, label=label) if space == "z" else points
         return np.concatenate([to_uint8(render(G, w[None], (0,))) for w in ws])
 
     members = [
-        latents(G, group.seeds)[:, None]
-        if space == "z"
-        else styles(G, group.seeds, truncation=truncation, class_index=class_index)
+        latents(G, group.seeds)[:, None] if space == "z" else styles(G, group.seeds, truncation=truncation, label=label)
         for group in groups
     ]
     means = torch.stack([points.mean(dim=0) for points in members])
@@ -106,7 +104,7 @@ def vector_arithmetic(
     )
 
 
-def check(G: Generator, groups: Sequence[Group], *, space: Space, reach: float, class_index: int | None) -> None:
+def check(G: Generator, groups: Sequence[Group], *, space: Space, reach: float, label: Label | None) -> None:
     """
     Raises:
         UserError: as ``vector_arithmetic``.
@@ -120,14 +118,14 @@ def check(G: Generator, groups: Sequence[Group], *, space: Space, reach: float, 
         raise UserError(f"reach: {reach} is no distance; use 0 or more, 0.25 is the paper's")
     if space == "w" and G.num_ws == 1:
         raise UserError("space: this model has no mapping network, so there is no w; use z")
-    if space == "z" and G.c_dim and class_index is None:
+    if space == "z" and G.c_dim and label is None:
         raise UserError("--class: in z the result has no class of its own; choose one, or add up in w")
 
 
 @torch.no_grad()
-def to_styles(G: Generator, points: Tensor, *, truncation: float, class_index: int | None) -> Tensor:
+def to_styles(G: Generator, points: Tensor, *, truncation: float, label: Label | None) -> Tensor:
     """Latents [N, 1, z_dim], all of one class → ws [N, num_ws, w_dim]."""
-    c = labels(G, range(len(points)), class_index)
+    c = labels(G, range(len(points)), label)
     return G.mapping(points[:, 0], c, truncation=truncation)
 
 

@@ -17,6 +17,9 @@ from stylegans.networks.protocol import Generator, Noise, device_of
 LARGEST_SEED = 2**32 - 1
 MOST_SEEDS = 1_000_000
 
+Label = int | tuple[float, ...]
+"""A class, or a label vector as it is: of several classes at once, or of conditions."""
+
 
 def parse_seeds(text: str, *, option: str = "--seeds") -> tuple[int, ...]:
     """'0-3,20,7' → (0, 1, 2, 3, 20, 7): numbers and inclusive ranges, in the order given.
@@ -46,39 +49,61 @@ def latent(seed: int, z_dim: int) -> Tensor:
     return torch.from_numpy(np.random.RandomState(seed).randn(1, z_dim).astype(np.float32))
 
 
-def classes(G: Generator, seeds: Sequence[int], class_index: int | None = None) -> tuple[int, ...] | None:
-    """The class of each seed's picture: ``class_index``, or one drawn by the seed; None for a model without classes.
+def parse_label(text: str, c_dim: int) -> Label:
+    """'3' → class 3; '0,1,1,0' → the label (0.0, 1.0, 1.0, 0.0). Of a model whose labels are one number each: that.
 
     Raises:
-        UserError: a class was asked of such a model, or is none of the model's; names --class.
+        UserError: it is neither, or not as long as the model's labels; names --class.
+    """
+    words = [word.strip() for word in text.split(",")]
+    if len(words) == 1 and c_dim != 1 and words[0].removeprefix("-").isdecimal():
+        return int(words[0])
+    try:
+        numbers = tuple(float(word) for word in words)
+    except ValueError:
+        numbers = ()
+    if not numbers or not all(map(math.isfinite, numbers)) or (len(numbers) == 1 and c_dim > 1):
+        raise UserError(f"--class: '{text}' is neither a class like 3 nor numbers like 0,1,1,0")
+    return numbers
+
+
+def classes(G: Generator, seeds: Sequence[int]) -> tuple[int, ...]:
+    """The class that each seed draws, for a model with labels."""
+    # another kind of generator than the latent's, so that the two have nothing in common
+    return tuple(int(np.random.default_rng(seed).integers(G.c_dim)) for seed in seeds)
+
+
+def labels(G: Generator, seeds: Sequence[int], label: Label | None = None) -> Tensor | None:
+    """The label of each seed's picture, [N, c_dim], on the model's device; None for a model without labels.
+
+    Args:
+        label: a class, of which the one-hot vector is the label, or the vector itself; None: a class drawn by the seed.
+
+    Raises:
+        UserError: a label was asked of a model without, or is none of the model's; names --class.
     """
     if G.c_dim == 0:
-        if class_index is not None:
+        if label is not None:
             raise UserError("--class: this model has no classes; leave it out")
         return None
-    if class_index is None:  # another kind of generator than the latent's, so that the two have nothing in common
-        return tuple(int(np.random.default_rng(seed).integers(G.c_dim)) for seed in seeds)
-    if not 0 <= class_index < G.c_dim:
-        raise UserError(f"--class: {class_index} is none of this model's classes, 0 to {G.c_dim - 1}")
-    return (class_index,) * len(seeds)
+    if label is None:
+        return torch.eye(G.c_dim)[list(classes(G, seeds))].to(device_of(G))
+    if isinstance(label, int):
+        if not 0 <= label < G.c_dim:
+            raise UserError(f"--class: {label} is none of this model's classes, 0 to {G.c_dim - 1}")
+        vector = torch.eye(G.c_dim)[label]
+    else:
+        if len(label) != G.c_dim:
+            raise UserError(f"--class: {len(label)} numbers, but this model's labels have {G.c_dim}")
+        vector = torch.tensor(label, dtype=torch.float32)
+    return vector.repeat(len(seeds), 1).to(device_of(G))
 
 
-def labels(G: Generator, seeds: Sequence[int], class_index: int | None = None) -> Tensor | None:
-    """``classes`` as one-hot vectors [N, c_dim], on the model's device; None for a model without classes.
-
-    Raises:
-        UserError: as ``classes``.
-    """
-    chosen = classes(G, seeds, class_index)
-    return None if chosen is None else torch.eye(G.c_dim)[list(chosen)].to(device_of(G))
-
-
-def class_report(G: Generator, seeds: Sequence[int], class_index: int | None = None) -> str | None:
-    """'classes (drawn by seed): seed 0 class 3, …', for the user to know; None when there was nothing to draw."""
-    chosen = classes(G, seeds, class_index)
-    if chosen is None or class_index is not None:
+def class_report(G: Generator, seeds: Sequence[int], label: Label | None = None) -> str | None:
+    """'classes (drawn by seed; --class chooses): seed 0 class 3, …', for the user to know; None: nothing was drawn."""
+    if label is not None or G.c_dim == 0:
         return None
-    pairs = ", ".join(f"seed {seed} class {number}" for seed, number in zip(seeds, chosen, strict=True))
+    pairs = ", ".join(f"seed {seed} class {number}" for seed, number in zip(seeds, classes(G, seeds), strict=True))
     return f"classes (drawn by seed; --class chooses): {pairs}"
 
 
@@ -94,14 +119,14 @@ def styles(
     *,
     truncation: float = 1.0,
     truncation_layers: int | None = None,
-    class_index: int | None = None,
+    label: Label | None = None,
 ) -> Tensor:
     """The ws [N, num_ws, w_dim] of ``seeds``.
 
     Args:
         truncation: ψ; 1 changes nothing, 0 gives the average.
         truncation_layers: only the first so many layers; None: all.
-        class_index: for all of them; None: each seed draws its own (``classes``).
+        label: of all of them (see ``labels``); None: each seed draws its own class.
 
     Raises:
         UserError: an option makes no sense for this model; names it.
@@ -110,7 +135,7 @@ def styles(
         raise UserError(f"--truncation: {truncation} is not a finite number; 0.7 is usual, 1 changes nothing")
     if truncation_layers is not None and not 0 <= truncation_layers <= G.num_ws:
         raise UserError(f"--truncation-layers: {truncation_layers} is not between 0 and this model's {G.num_ws} layers")
-    c = labels(G, seeds, class_index)
+    c = labels(G, seeds, label)
     return G.mapping(latents(G, seeds), c, truncation=truncation, truncation_layers=truncation_layers)
 
 
@@ -138,7 +163,7 @@ def generate(
     truncation: float = 1.0,
     truncation_layers: int | None = None,
     noise: Noise = "const",
-    class_index: int | None = None,
+    label: Label | None = None,
     batch: int = 8,
 ) -> Iterator[tuple[tuple[int, ...], Tensor]]:
     """Draw ``seeds``, ``batch`` at a time: (the seeds, their images [N, C, H, W], float32, about [-1, 1]).
@@ -152,5 +177,5 @@ def generate(
         raise UserError(f"--batch: {batch} pictures at a time is too few; use 1 or more")
     for start in range(0, len(seeds), batch):
         some = tuple(seeds[start : start + batch])
-        ws = styles(G, some, truncation=truncation, truncation_layers=truncation_layers, class_index=class_index)
+        ws = styles(G, some, truncation=truncation, truncation_layers=truncation_layers, label=label)
         yield some, render(G, ws, some, noise=noise)

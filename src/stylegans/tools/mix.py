@@ -9,7 +9,7 @@ from torch import Tensor
 from stylegans.errors import UserError
 from stylegans.files.pictures import WHITE, tile, to_uint8
 from stylegans.networks.protocol import Generator, Noise
-from stylegans.tools.generate import render, styles
+from stylegans.tools.generate import Label, render, styles
 
 
 def mix_layers(ws: Tensor, source: Tensor, layers: Sequence[int]) -> Tensor:
@@ -27,7 +27,7 @@ def mix_grid(
     layers: Sequence[int],
     truncation: float = 1.0,
     noise: Noise = "const",
-    class_index: int | None = None,
+    label: Label | None = None,
 ) -> np.ndarray:
     """Every row's picture with ``layers`` taken from every column's, as in the published figure.
 
@@ -35,7 +35,7 @@ def mix_grid(
 
     Args:
         layers: indices into ws that come from the column's source.
-        truncation, noise, class_index: as ``stylegans.tools.generate.generate``.
+        truncation, noise, label: as ``stylegans.tools.generate.generate``.
 
     Returns:
         One picture uint8 [(R + 1)·H, (C + 1)·W, channels], its corner white.
@@ -44,8 +44,8 @@ def mix_grid(
         UserError: the model has one w for all its layers; or an option makes no sense for it.
     """
     refuse_unless_layered(G)
-    rows = styles(G, row_seeds, truncation=truncation, class_index=class_index)
-    columns = styles(G, col_seeds, truncation=truncation, class_index=class_index)
+    rows = styles(G, row_seeds, truncation=truncation, label=label)
+    columns = styles(G, col_seeds, truncation=truncation, label=label)
     height, width = G.img_resolution
     corner = np.full((1, height, width, G.img_channels), WHITE, dtype=np.uint8)
     cells = [corner, _draw(G, columns, col_seeds, noise)]

@@ -15,7 +15,7 @@ from torch import Tensor
 from stylegans.errors import UserError
 from stylegans.files.pictures import to_uint8
 from stylegans.networks.protocol import Generator
-from stylegans.tools.generate import labels, latents, render, styles
+from stylegans.tools.generate import Label, labels, latents, render, styles
 
 Space = Literal["w", "z"]
 
@@ -63,7 +63,7 @@ def walk_styles(
     space: Space = "w",
     frames: int = 60,
     truncation: float = 1.0,
-    class_index: int | None = None,
+    label: Label | None = None,
 ) -> Iterator[Tensor]:
     """The ws [1, num_ws, w_dim] of each frame of the loop through ``seeds``. Arguments as ``walk``.
 
@@ -73,10 +73,10 @@ def walk_styles(
         raise UserError("--seeds: a walk needs at least two seeds, like 1,5,9")
     if frames < 1:
         raise UserError(f"--frames: {frames} frames from one seed to the next is too few; use 1 or more")
-    keys = styles(G, seeds, truncation=truncation, class_index=class_index)
+    keys = styles(G, seeds, truncation=truncation, label=label)
     if space == "w":
         return _straight(keys, frames)
-    return _around(G, latents(G, seeds), labels(G, seeds, class_index), frames, truncation)
+    return _around(G, latents(G, seeds), labels(G, seeds, label), frames, truncation)
 
 
 def _straight(keys: Tensor, frames: int) -> Iterator[Tensor]:
@@ -87,9 +87,9 @@ def _straight(keys: Tensor, frames: int) -> Iterator[Tensor]:
 def _around(G: Generator, z: Tensor, c: Tensor | None, frames: int, truncation: float) -> Iterator[Tensor]:
     for a, b, t in loop(len(z), frames):
         along = torch.tensor(t).to(z)
-        label = None if c is None else lerp(c[a], c[b], along)[None]
+        between = None if c is None else lerp(c[a], c[b], along)[None]
         with torch.no_grad():
-            ws = G.mapping(slerp(z[a], z[b], along)[None], label, truncation=truncation)
+            ws = G.mapping(slerp(z[a], z[b], along)[None], between, truncation=truncation)
         yield ws
 
 
@@ -100,7 +100,7 @@ def walk(
     space: Space = "w",
     frames: int = 60,
     truncation: float = 1.0,
-    class_index: int | None = None,
+    label: Label | None = None,
 ) -> Iterator[np.ndarray]:
     """The pictures [H, W, C] of a closed loop through ``seeds``, one by one. The noise stands still.
 
@@ -109,10 +109,10 @@ def walk(
         frames: from one seed to the next; the loop has ``frames`` · ``len(seeds)``, the first of each being the
             seed's own picture.
         truncation: ψ, on all layers.
-        class_index: for all of them; None: each seed draws its own.
+        label: of all of them; None: each seed draws its own class.
 
     Raises:
         UserError: fewer than two seeds, no frames, or an option that makes no sense for this model.
     """
-    path = walk_styles(G, seeds, space=space, frames=frames, truncation=truncation, class_index=class_index)
+    path = walk_styles(G, seeds, space=space, frames=frames, truncation=truncation, label=label)
     return (to_uint8(render(G, ws, seeds[:1]))[0] for ws in path)
