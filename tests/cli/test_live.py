@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from stylegans.cli.live import Clock, Goal, duration, tick_line, watch
+from stylegans.cli.live import Clock, Goal, duration, guard_line, tick_line, watch
 from stylegans.runs.report import Tick
 from stylegans.runs.run import Finished, Saved, Stepped
 
@@ -47,3 +47,9 @@ def test_watching_prints_ticks_and_saves_and_returns_the_end(tmp_path):
     assert "loss G 0.80" in text.getvalue()
     assert "snapshot" in text.getvalue()
     assert watch([], console=Console(file=text), goal=Goal(kimg=1)) is None
+
+
+def test_what_the_guard_saw_is_a_line_of_its_own() -> None:
+    seen = {"diversity": 0.523, "diversity_raw": 0.48, "nearest": 0.41, "distance": 253.7}
+    assert guard_line(seen) == ("  guard: 52% as varied as the real pictures (raw 48%), nearest 0.41, distance 254")
+    assert "distance" not in guard_line({"diversity": 1.0, "diversity_raw": 1.0})

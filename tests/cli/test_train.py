@@ -89,7 +89,7 @@ def test_half_and_half_equals_the_whole_bit_for_bit(undisturbed: Path, tmp_path:
     first = run(tmp_path / "halves", "--kimg", "0.1")
     assert first.returncode == 0, first.stderr
     second = run(tmp_path / "halves")
-    assert "continuing at 0.1 kimg" in second.stdout
+    assert "continuing tiny at 0.1 kimg" in second.stdout
     assert_equal(tmp_path / "halves", undisturbed)
 
 
@@ -147,8 +147,8 @@ def test_workers_change_nothing(undisturbed: Path, tmp_path: Path) -> None:
 def test_changed_options_are_refused_with_old_and_new(undisturbed: Path) -> None:
     done = run(undisturbed, "--gamma", "77", "--seed", "3")
     assert done.returncode == 2
-    assert "r1_gamma was 1.0, is 77.0" in done.stderr
-    assert "seed was 0, is 3" in done.stderr
+    assert "--gamma was 1.0, is 77.0" in done.stderr
+    assert "--seed was 0, is 3" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -186,7 +186,12 @@ WRONG = [
     (["tiny", "--data", "emoji", "--out", "x", "--aug", "ada", "--aug-pipe", "bgcx"], "--aug-pipe"),
     (["tiny", "--data", "emoji", "--out", "x", "--penalty", "none"], "--penalty"),
     (["tiny", "--data", "emoji", "--out", "x", "--penalty", "approx", "--precision", "bfloat16"], "--precision"),
-    (["tiny", "--data", "emoji", "--out", "x", "--freeze-d", "99"], "--freeze-d"),
+    (["tiny", "--data", "emoji", "--out", "x", "--freeze-d", "2"], "--freeze-d"),
+    (["tiny", "--data", "emoji", "--out", "x", "--accumulate", "0"], "--accumulate"),
+    (["tiny", "--data", "emoji", "--out", "x", "--kimg", "inf"], "--kimg"),
+    (["tiny", "--data", "emoji", "--out", "x", "--lr", "inf"], "--lr"),
+    (["tiny", "--data", "emoji", "--out", "x", "--gamma", "inf"], "--gamma"),
+    (["tiny", "--data", "emoji", "--out", "x", "--tick-kimg", "inf"], "--tick-kimg"),
     (["tiny", "--data", "emoji", "--out", "x", "--subset", "99999"], "--subset"),
     (["tiny", "--data", "emoji", "--out", "x", "--on-collapse", "panic"], "--on-collapse"),
     (["tiny", "--data", "emoji", "--out", "x", "--guard.images", "0"], "--guard.images"),

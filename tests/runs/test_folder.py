@@ -30,7 +30,7 @@ def test_every_other_change_is_refused_with_old_and_new(small_run, tmp_path):
         training=replace(run.training, batch=run.training.batch * 2),
         generator=replace(run.generator, channel_max=5),
     )
-    with pytest.raises(UserError, match=r"generator.channel_max was 8, is 5; training.batch was 4, is 8") as caught:
+    with pytest.raises(UserError, match=r"generator.channel_max was 8, is 5; --batch was 4, is 8") as caught:
         folder.claim(changed)
     assert "--out" in str(caught.value)
     assert folder.read_config() == run

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -22,6 +24,27 @@ def test_labelled_grids_have_one_class_to_a_row(small_run):
     rows = latents.c.reshape(-1, latents.columns, data.c_dim)
     assert (rows == rows[:, :1]).all()
     assert len(np.unique(rows[:, 0], axis=0)) == min(len(rows), data.c_dim)
+
+
+def test_every_class_has_a_row_where_there_is_room(small_run, tmp_path):
+    data = labelled(tmp_path, [[f"{i}.png", i] for i in range(10)])
+    latents = report.grid_latents(StyleGAN2Generator(small_run(labels=10).generator), data, seed=0)
+    assert latents.c.reshape(-1, latents.columns, 10)[:, 0].argmax(dim=1).sort().values.tolist() == list(range(10))
+
+
+def test_vectors_are_shown_from_end_to_end(small_run, tmp_path):
+    data = labelled(tmp_path, [[f"{i}.png", [i / 199]] for i in range(200)])
+    latents = report.grid_latents(StyleGAN2Generator(small_run(labels=1).generator), data, seed=0)
+    shown = latents.c.reshape(-1, latents.columns)[:, 0]
+    assert (shown.max(), shown.min()) == (1, 0)
+    assert shown.diff().abs().max() < 0.1
+
+
+def labelled(folder, labels):
+    for name, _ in labels:
+        Image.new("RGB", (16, 16), (len(list(folder.iterdir())) % 256, 0, 0)).save(folder / name)
+    (folder / "dataset.json").write_text(json.dumps({"labels": labels}))
+    return open_dataset(folder, labels=True)
 
 
 def test_grids_are_pictures_of_the_generator(small_run):

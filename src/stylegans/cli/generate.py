@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from stylegans.cli.label import label_of
 from stylegans.cli.parse import parse
 from stylegans.errors import UserError
 
@@ -53,12 +54,12 @@ def main(argv: list[str]) -> int:
 
     from stylegans import models
     from stylegans.runs import machine
-    from stylegans.tools.generate import class_report, generate, parse_label, parse_seeds
+    from stylegans.tools.generate import class_report, generate, parse_seeds
 
     seeds = tuple(dict.fromkeys(parse_seeds(options.seeds)))
     machine.tune_allocator()
     G = models.load(options.model, device=machine.choose_device(options.device))
-    label = None if options.label is None else parse_label(options.label, G.c_dim)
+    label = label_of(G, options.model, options.label)
     report = class_report(G, seeds, label)
     batches = generate(
         G,

@@ -1,7 +1,7 @@
 """A run on the terminal: a bar that moves with every batch, a line for every tick."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -87,6 +87,8 @@ def watch(events: Iterable["Event"], *, console: Console, goal: Goal) -> "Finish
                 show_step(progress, task, event.images, clock, goal)
             elif isinstance(event, report.Tick):
                 console.print(tick_line(event, goal), highlight=False, soft_wrap=True)
+                if event.guard:
+                    console.print(guard_line(event.guard), style="dim", highlight=False, soft_wrap=True)
             elif isinstance(event, runs.Saved) and event.kind != "samples":
                 console.print(f"  {event.kind} {event.path}", style="dim", highlight=False, soft_wrap=True)
             elif isinstance(event, runs.Warned):
@@ -111,15 +113,17 @@ def describe_start(event: "Event", console: Console) -> None:
     from stylegans.runs import run as runs
 
     assert isinstance(event, runs.Started)
-    verb = "training" if event.images == 0 else f"continuing at {event.images / 1000:g} kimg"
     config = event.config
+    preset = config.preset
+    what = f"training {preset}" if event.images == 0 else f"continuing {preset} at {event.images / 1000:g} kimg"
     console.print(
-        f"{verb} {config.preset} in {event.out} on {event.device} ({config.training.precision})",
+        f"{what} in {event.out} on {event.device} ({config.training.precision})",
         highlight=False,
         soft_wrap=True,
     )
     if event.transfer is not None:
         console.print(transfer_table(event.transfer))
+        console.print(str(event.transfer), highlight=False, soft_wrap=True)
     for note in event.notes:
         console.print(f"  note: {note}", highlight=False, soft_wrap=True)
 
@@ -136,7 +140,6 @@ def transfer_table(transfer: "Transfer") -> "Table":
         network = row.network if row.network != last else ""
         table.add_row(network, row.part, row.what, row.how, f"{row.numbers:,}", style=STYLES[row.what])
         last = row.network
-    table.caption = str(transfer)
     return table
 
 
@@ -158,11 +161,17 @@ def tick_line(tick: "Tick", goal: Goal) -> str:
     if "augment_p" in losses:
         parts.append(f"p {losses['augment_p']:.3f} sign {losses.get('signs_real', float('nan')):.2f}")
     parts += [f"{name} {value:.1f}" for name, value in tick.metrics.items()]
-    parts += [f"{name} {value:.2f}" for name, value in tick.guard.items()]
     parts.append(goal.left(tick.images, tick.seconds, tick.sec_per_kimg))
     if tick.memory is not None:
         parts.append(f"{tick.memory / 1e9:.1f} GB")
     return " · ".join(parts)
+
+
+def guard_line(seen: Mapping[str, float]) -> str:
+    """'  guard: 52 % as varied as the real pictures (raw 48 %), nearest 0.41, distance 254'."""
+    parts = [f"{seen['diversity']:.0%} as varied as the real pictures (raw {seen['diversity_raw']:.0%})"]
+    parts += [f"{name} {seen[name]:{form}}" for name, form in (("nearest", ".2f"), ("distance", ".0f")) if name in seen]
+    return f"  guard: {', '.join(parts)}"
 
 
 def duration(seconds: float) -> str:

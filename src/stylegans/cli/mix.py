@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from stylegans.cli.label import label_of
 from stylegans.cli.parse import parse
 from stylegans.errors import UserError
 
@@ -44,7 +45,7 @@ def main(argv: list[str]) -> int:
     from stylegans import models
     from stylegans.files.pictures import save_png, visible
     from stylegans.runs import machine
-    from stylegans.tools.generate import class_report, parse_label, parse_seeds
+    from stylegans.tools.generate import class_report, parse_seeds
     from stylegans.tools.layers import parse_layers
     from stylegans.tools.mix import mix_grid, refuse_unless_layered
 
@@ -53,7 +54,7 @@ def main(argv: list[str]) -> int:
     G = models.load(options.model, device=machine.choose_device(options.device))
     refuse_unless_layered(G)
     layers = parse_layers(options.layers, G.num_ws)
-    label = None if options.label is None else parse_label(options.label, G.c_dim)
+    label = label_of(G, options.model, options.label)
     report = class_report(G, tuple(dict.fromkeys(rows + columns)), label)
     if report:
         print(report)

@@ -175,7 +175,7 @@ def _accepted(argument: Any) -> str:
     kinds = re.findall(r"\w[\w.-]*", metavar)
     if len(kinds) > 1 and len(set(kinds)) == 1 and "|" not in metavar:
         return ("" if "..." in metavar else f"{len(kinds)} ") + _MANY.get(kinds[0], kinds[0])
-    words = [_ONE.get(kind, kind) for kind in kinds if kind != "None"]
+    words = [_ONE.get(kind, kind) for kind in dict.fromkeys(kinds) if kind != "None"]
     return " or ".join([*words, "None"] if "None" in kinds else words)
 
 

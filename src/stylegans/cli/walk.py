@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from stylegans.cli.label import label_of
 from stylegans.cli.parse import parse
 from stylegans.errors import UserError
 
@@ -52,7 +53,7 @@ def main(argv: list[str]) -> int:
     from stylegans import models
     from stylegans.files.pictures import enlarge, visible
     from stylegans.runs import machine
-    from stylegans.tools.generate import class_report, parse_label, parse_seeds
+    from stylegans.tools.generate import class_report, parse_seeds
     from stylegans.tools.video import check_video, write_video
     from stylegans.tools.walk import walk
 
@@ -60,7 +61,7 @@ def main(argv: list[str]) -> int:
     seeds = parse_seeds(options.seeds)
     machine.tune_allocator()
     G = models.load(options.model, device=machine.choose_device(options.device))
-    label = None if options.label is None else parse_label(options.label, G.c_dim)
+    label = label_of(G, options.model, options.label)
     height, width = G.img_resolution
     scale = options.scale or -(-VISIBLE // max(height, width))
     pictures = walk(

@@ -4,6 +4,7 @@ A preset is a starting point: the pictures decide size, channels and labels; the
 change several fields that belong together.
 """
 
+import math
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
@@ -241,6 +242,8 @@ def validate(run: Run) -> Run:
     """
     _check_numbers(run)
     _check_networks(run)
+    if run.training.freeze_d and not run.start_from:
+        raise UserError("--freeze-d: keeps layers that --from has brought; give --from, or leave it out")
     _check_training(run.training)
     _check_augment(run.training)
     _check_parts(run)
@@ -270,7 +273,7 @@ def _check_numbers(run: Run) -> None:
         ("--training.pl-interval", training.pl_interval, 0),
         ("--training.pl-batch-shrink", training.pl_batch_shrink, 1),
         ("--training.ema-kimg", training.ema_kimg, 0),
-        ("--training.accumulate", training.accumulate, 1),
+        ("--accumulate", training.accumulate, 1),
         ("--outputs.keep-checkpoints", outputs.keep_checkpoints, 1),
         ("--workers", outputs.workers, 0),
         ("--channel-base", min(run.generator.channel_base, run.discriminator.channel_base), 1),
@@ -278,8 +281,8 @@ def _check_numbers(run: Run) -> None:
         ("--seed", training.seed, 0),
     ]
     for option, value, least in at_least:
-        if not value >= least:
-            raise UserError(f"{option}: {value} should be at least {least:g}")
+        if not (value >= least and math.isfinite(value)):
+            raise UserError(f"{option}: {value} should be at least {least:g}, and finite")
     above_zero: list[tuple[str, float | None]] = [
         ("--lr", min(training.g_optimizer.lr, training.d_optimizer.lr)),
         ("--training.weight-clip", training.weight_clip),
@@ -290,8 +293,8 @@ def _check_numbers(run: Run) -> None:
         ("--checkpoint-kimg", outputs.checkpoint_kimg),
     ]
     for option, number in above_zero:
-        if number is not None and not number > 0:
-            raise UserError(f"{option}: {number} should be above 0")
+        if number is not None and not (number > 0 and math.isfinite(number)):
+            raise UserError(f"{option}: {number} should be above 0, and finite")
 
 
 def _check_networks(run: Run) -> None:

@@ -4,7 +4,7 @@ import copy
 import hashlib
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
@@ -21,6 +21,9 @@ CACHE_BYTES = 2 << 30
 
 FEWEST = 2
 """A set of fewer pictures is refused: there is nothing to learn a distribution from."""
+
+
+LabelKind = Literal["", "classes", "vectors"]
 
 
 class ImageDataset:
@@ -87,6 +90,13 @@ class ImageDataset:
         """Label of picture ``index``, float32 [c_dim]: a class as one-hot, a vector as it is; [0] without labels."""
         number = self._number(index)
         return np.zeros(0, dtype=np.float32) if self._label_table is None else self._label_table[number]
+
+    @property
+    def label_kind(self) -> LabelKind:
+        """Whether labels in use are one-hot classes or vectors of any numbers; empty without labels."""
+        if self._label_table is None:
+            return ""
+        return "vectors" if self._label_table.values.ndim == 2 else "classes"
 
     def content_hash(self) -> str:
         """SHA-256 (hexadecimal) over the pictures' names and contents and the labels in use.

@@ -1,8 +1,8 @@
 """Our model files: safetensors whose header holds everything needed to rebuild the networks.
 
 Tensor names begin with the part they belong to (``generator_ema.``, ``generator.``, ``discriminator.``). The
-metadata are ``format``, ``family``, ``parts``, one ``config.PART`` (JSON) each, ``data``, ``licence`` and, of a run's
-snapshot, ``images``; nothing in them differs between identical runs.
+metadata are ``format``, ``family``, ``parts``, one ``config.PART`` (JSON) each, ``data``, ``licence`` and, where they
+have a meaning, ``labels`` and ``images``; nothing in them differs between identical runs.
 """
 
 import json
@@ -32,6 +32,8 @@ class ModelInfo:
     data: str
     """Name of the data set it was trained on."""
     licence: str
+    labels: str
+    """What its labels are: 'classes', 'vectors', or empty where there are none or it is not known."""
     header: Header
 
     def parameters(self, part: str) -> int:
@@ -68,6 +70,7 @@ def read_model_info(path: str | Path) -> ModelInfo:
         configs=configs,
         data=header.metadata.get("data", ""),
         licence=header.metadata.get("licence", ""),
+        labels=header.metadata.get("labels", ""),
         header=header,
     )
 
@@ -79,11 +82,13 @@ def write_model(
     family: str,
     data: str = "",
     licence: str = "",
+    labels: str = "",
     images: int | None = None,
 ) -> None:
     """Write ``parts`` (name → config and tensors) as one model file, whole or not at all.
 
     Args:
+        labels: 'classes' or 'vectors', of a model that takes labels; empty: not known.
         images: real pictures that the training had seen; None: not known, or of no meaning.
     """
     metadata = {
@@ -93,6 +98,8 @@ def write_model(
         "data": data,
         "licence": licence,
     } | {f"config.{part}": json.dumps(to_dict(config)) for part, (config, _) in parts.items()}
+    if labels:
+        metadata["labels"] = labels
     if images is not None:
         metadata["images"] = str(images)
     tensors = {f"{part}.{name}": tensor for part, (_, state) in parts.items() for name, tensor in state.items()}

@@ -133,13 +133,36 @@ def refuse_changes(old: Run, new: Run, path: Path) -> None:
     """
     before, after = flatten(old), flatten(new)
     names = sorted((set(before) | set(after)) - set(MAY_CHANGE))
+    differing = [name for name in names if before.get(name) != after.get(name)]
     changed = [
-        f"{name} was {before.get(name)!r}, is {after.get(name)!r}"
-        for name in names
-        if before.get(name) != after.get(name)
+        f"{OPTIONS.get(name, name)} was {before.get(name)!r}, is {after.get(name)!r}"
+        for name in differing
+        if name != "data.hash"
     ]
+    if "data.hash" in differing and not any(name.startswith("data.") for name in differing if name != "data.hash"):
+        changed.append("the pictures or their labels are others")
     if changed:
         raise UserError(
             f"--out: {path} holds a run with other options: {'; '.join(changed)}. "
             f"Use the old values to continue it, or a new --out"
         )
+
+
+OPTIONS = {
+    "start_from": "--from",
+    "data.subset": "--subset",
+    "data.labels": "--labels",
+    "data.xflip": "--xflip",
+    "training.seed": "--seed",
+    "training.batch": "--batch",
+    "training.r1_gamma": "--gamma",
+    "training.loss": "--loss",
+    "training.penalty": "--penalty",
+    "training.precision": "--precision",
+    "training.accumulate": "--accumulate",
+    "training.augment.mode": "--aug",
+    "training.augment.p": "--aug-p",
+    "training.augment.pipe": "--aug-pipe",
+    "training.freeze_d": "--freeze-d",
+}
+"""Fields that have an option of their own."""

@@ -87,15 +87,23 @@ class GridLatents:
 
 
 def grid_latents(generator: Generator, data: ImageDataset, *, seed: int) -> GridLatents:
-    """As many pictures as fit in the grid; of labelled sets one class to a row, as far as rows go."""
+    """As many pictures as fit in the grid; of labelled sets one class, or one vector, to a row.
+
+    Of more classes than rows, and of vectors, those are shown that lie evenly among all.
+    """
     height, width = generator.img_resolution
-    columns, rows = (min(max(GRID_SIDE // side, 4), most) for side, most in ((width, 12), (height, 8)))
+    classes = np.zeros([0, generator.c_dim], dtype=np.float32)
+    if generator.c_dim:
+        classes = np.unique(np.stack([data.label(i) for i in range(len(data))]), axis=0)[::-1]
+    most_rows = max(8, min(len(classes), GRID_SIDE // height))
+    columns, rows = (min(max(GRID_SIDE // side, 4), most) for side, most in ((width, 12), (height, most_rows)))
     count = columns * rows
     z = np.random.RandomState(seed).randn(count, generator.z_dim).astype(np.float32)
     c = np.zeros([count, generator.c_dim], dtype=np.float32)
-    if generator.c_dim:
-        classes = np.unique(np.stack([data.label(i) for i in range(len(data))]), axis=0)[::-1]
-        c = classes[np.arange(rows) % len(classes)].repeat(columns, axis=0)
+    if len(classes):
+        evenly = np.linspace(0, len(classes) - 1, rows).round().astype(int)
+        chosen = evenly if len(classes) > rows else np.arange(rows) % len(classes)
+        c = classes[chosen].repeat(columns, axis=0)
     return GridLatents(z=torch.from_numpy(z), c=torch.from_numpy(c), columns=columns)
 
 

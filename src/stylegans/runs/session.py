@@ -169,8 +169,9 @@ class Session:
         Raises:
             GivenUp: the run should not go on from here.
         """
-        yield Warned(verdict.kind, verdict.message)
         what = self.config.guard.on_collapse
+        if what != "stop":  # which says it as it ends
+            yield Warned(verdict.kind, verdict.message)
         if what == "stop" or (what == "rollback" and verdict.kind != "overfitting"):
             kept = f"The best model so far is {self.folder.path}@best" if best_model(self.folder.path) else ""
             raise GivenUp(". ".join(part for part in (verdict.message.rstrip("."), kept) if part))
@@ -250,7 +251,14 @@ class Session:
     def write_model(self, path: Path, networks: Mapping[str, GeneratorNetwork]) -> None:
         parts: dict[str, Any] = {part: (network.config, network.state_dict()) for part, network in networks.items()}
         family = self.state.generator.config.family
-        write_model(path, parts, family=family, data=self.data.name, images=self.state.images)
+        write_model(
+            path,
+            parts,
+            family=family,
+            data=self.data.name,
+            labels=self.data.label_kind,
+            images=self.state.images,
+        )
 
     def save_checkpoint(self) -> Saved:
         folder, beside = self.folder.checkpoints, self.watch.to_dict()

@@ -163,7 +163,14 @@ def write_average(path: str | Path, recipe: Recipe) -> None:
     """
     config, tensors = combine(recipe)
     info = read_model_info(recipe.terms[0].path)
-    write_model(path, {PART: (config, tensors)}, family=config.family, data=info.data, licence=info.licence)
+    write_model(
+        path,
+        {PART: (config, tensors)},
+        family=config.family,
+        data=info.data,
+        licence=info.licence,
+        labels=info.labels,
+    )
 
 
 def _tracks(info: ModelInfo) -> dict[str, float]:
