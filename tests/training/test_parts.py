@@ -2,7 +2,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylegans.nn.minibatch_stddev import group_size, minibatch_stddev
+from stylegans.config.sizes import group_size
+from stylegans.nn.minibatch_stddev import minibatch_stddev
 from stylegans.ops.random import Rows, randn
 from stylegans.training.parts import in_turn, part_rows, split
 from stylegans.training.state import Sample

@@ -16,7 +16,7 @@ from stylegans.config.networks import (
     StyleGAN2,
 )
 from stylegans.config.run import Loss, Run, Training
-from stylegans.config.sizes import Size, base_grid
+from stylegans.config.sizes import Size, base_grid, group_size
 from stylegans.errors import UserError
 
 N = TypeVar("N")
@@ -363,10 +363,7 @@ def most_parts(run: Run, batch: int) -> int:
         return 1
     if not discriminator.mbstd_channels:
         return batch
-    group = min(discriminator.mbstd_group or batch, batch)
-    while batch % group:
-        group -= 1
-    return batch // group
+    return batch // group_size(batch, discriminator.mbstd_group)
 
 
 def _check_parts(run: Run) -> None:

@@ -88,6 +88,14 @@ def channels(base: Size, level: int, *, channel_base: int, channel_max: int) -> 
     return max(1, min(channel_base // nominal_resolution(base, level), channel_max))
 
 
+def group_size(n: int, group: int | None) -> int:
+    """How many of ``n`` samples form a group: ``group``, or the next smaller number that divides them."""
+    size = n if group is None else min(group, n)
+    while n % size:
+        size -= 1
+    return size
+
+
 def parse_size(text: str, *, option: str = "--size") -> Size:
     """'256' → (256, 256); '640x384' (width x height, as people write it) → (384, 640)."""
     parts = text.lower().replace("×", "x").split("x")

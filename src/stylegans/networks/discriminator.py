@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from stylegans.config import Discriminator, Mapping
-from stylegans.config.sizes import channels, levels
+from stylegans.config.sizes import channels, group_size, levels
 from stylegans.networks.base import DiscriminatorNetwork
 from stylegans.networks.mapping import MappingNetwork
 from stylegans.networks.pyramid import fade, register_lod, shrink
 from stylegans.nn.equalized import EqualizedConv2d, EqualizedLinear
-from stylegans.nn.minibatch_stddev import group_size, minibatch_stddev
+from stylegans.nn.minibatch_stddev import minibatch_stddev
 from stylegans.ops.resample import downsample, fir_filter
 
 

@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stylegans.config import GrowingDiscriminator
-from stylegans.config.sizes import channels, levels
+from stylegans.config.sizes import channels, group_size, levels
 from stylegans.networks.base import DiscriminatorNetwork
 from stylegans.networks.pyramid import fade, lod_of, register_lod, shrink
 from stylegans.nn.equalized import EqualizedConv2d, EqualizedLinear
-from stylegans.nn.minibatch_stddev import group_size, minibatch_stddev
+from stylegans.nn.minibatch_stddev import minibatch_stddev
 from stylegans.ops.activation import LEAK
 from stylegans.ops.resample import filter2d, fir_filter
 

@@ -7,6 +7,8 @@ notices a generator that makes the same picture again and again.
 import torch
 from torch import Tensor
 
+from stylegans.config.sizes import group_size
+
 
 def minibatch_stddev(x: Tensor, *, group: int | None = 4, channels: int = 1) -> Tensor:
     """Append the standard deviation over groups of samples, averaged over pixels and channels.
@@ -28,14 +30,6 @@ def minibatch_stddev(x: Tensor, *, group: int | None = 4, channels: int = 1) -> 
     y = y.mean(dim=[2, 3, 4])  # [N / size, channels]
     y = y.reshape(-1, channels, 1, 1).repeat(size, 1, h, w).to(x.dtype)
     return torch.cat([x, y], dim=1)
-
-
-def group_size(n: int, group: int | None) -> int:
-    """How many of ``n`` samples form a group: ``group``, or the next smaller number that divides them."""
-    size = n if group is None else min(group, n)
-    while n % size:
-        size -= 1
-    return size
 
 
 def side_by_side(a: Tensor, b: Tensor, *, group: int) -> Tensor:

@@ -27,7 +27,6 @@ from stylegans.runs.initial import check_initial
 from stylegans.runs.session import Session
 from stylegans.training.freeze import freeze
 from stylegans.training.schedule import largest_batch
-from stylegans.training.setup import start
 
 __all__ = ["Event", "Finished", "Saved", "Started", "Stepped", "Warned", "run"]
 
@@ -106,11 +105,10 @@ def _resolved(config: Run, data: ImageDataset, device: torch.device, old: Run | 
 def _train_in(
     folder: RunFolder, config: Run, data: ImageDataset, device: torch.device, stop: Callable[[], bool]
 ) -> Iterator[Event]:
-    state, phases = start(config, device=device)
-    session = Session(folder, config, data, state)
+    session = Session(folder, config, data, device=device)
     yield session.resume()
     with closing(session):
-        if state.images == 0:
+        if session.state.images == 0:
             yield from session.first_look()
-        stopped = yield from session.train(phases, stop)
+        stopped = yield from session.train(stop)
     yield Finished("stopped" if stopped else "done", session.state.images, session.seconds())

@@ -1,10 +1,12 @@
 """One process's part of a run: where it takes up, what is due when, what the guard says and what is done about it."""
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from stylegans import checkpoint
 from stylegans.config import Run
@@ -25,11 +27,9 @@ from stylegans.runs.initial import start_from
 from stylegans.runs.report import Tick, crossed
 from stylegans.runs.watch import Watch
 from stylegans.training.loop import check_finite, train
-from stylegans.training.phases import Phase
 from stylegans.training.posthoc_ema import part_name
 from stylegans.training.schedule import batch_size
 from stylegans.training.setup import start
-from stylegans.training.state import State
 
 ROLLBACK_RATE = 0.25
 """A run that goes back goes on with its learning rates times this: too high a rate is the usual cause."""
@@ -42,9 +42,10 @@ class GivenUp(RunFailed):
 class Session:
     """The clock, the log, the state, and the guard."""
 
-    def __init__(self, folder: RunFolder, config: Run, data: ImageDataset, state: State) -> None:
-        self.folder, self.config, self.data, self.state = folder, config, data, state
-        self.latents = report.grid_latents(state.generator_ema, data, seed=config.training.seed)
+    def __init__(self, folder: RunFolder, config: Run, data: ImageDataset, *, device: torch.device) -> None:
+        self.folder, self.config, self.data = folder, config, data
+        self.state, self.phases = start(config, device=device)
+        self.latents = report.grid_latents(self.state.generator_ema, data, seed=config.training.seed)
         self.reals = RealFeatures(data)
         self.watch = Watch(folder, config, data, self.reals)
         self.before = 0.0
@@ -103,17 +104,17 @@ class Session:
         yield Saved("samples", self.folder.samples / "reals.png")
         yield self.save_samples()
 
-    def train(self, phases: Sequence[Phase], stop: Callable[[], bool]) -> Generator[Event, None, bool]:
+    def train(self, stop: Callable[[], bool]) -> Generator[Event, None, bool]:
         """Train to the run's length, from a better state again if that is asked for; return whether it was stopped."""
         while True:
             try:
-                return (yield from self.train_from_here(phases, stop))
+                return (yield from self.train_from_here(stop))
             except (Diverged, GivenUp) as trouble:
                 if self.config.guard.on_collapse != "rollback":
                     raise
                 yield from self.roll_back(trouble)
 
-    def train_from_here(self, phases: Sequence[Phase], stop: Callable[[], bool]) -> Generator[Event, None, bool]:
+    def train_from_here(self, stop: Callable[[], bool]) -> Generator[Event, None, bool]:
         config, state = self.config, self.state
         target = config.training.kimg * 1000
         if state.images >= target:
@@ -126,7 +127,7 @@ class Session:
             workers=config.outputs.workers,
             pin=state.device.type == "cuda",
         )
-        for _ in train(state, stream, phases):
+        for _ in train(state, stream, self.phases):
             ended = state.images >= target
             stopped = not ended and stop()
             yield Stepped(state.images)

@@ -32,7 +32,7 @@ class Watch:
         return self.config.guard.on_collapse != "off"
 
     def look(self, state: State) -> Signals:
-        """Measure now; the best state so far is kept."""
+        """Measure now, and remember."""
         if self._observer is None:
             self._observer = Observer(
                 self.reals,
