@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from stylegans.errors import UserError
+from stylegans.cli.verbs import Verb, run_verb
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,13 +31,7 @@ MOST_SHOWN = 10
 
 def main(argv: list[str]) -> int:
     """Run ``stylegans data`` with the words after it; the exit code."""
-    if not argv or argv[0] in ("-h", "--help"):
-        print(HELP)
-        return 0
-    verb = VERBS.get(argv[0])
-    if verb is None:
-        raise UserError(f"data: '{argv[0]}' is not one of {', '.join(VERBS)}")
-    return verb(argv[1:])
+    return run_verb("data", argv, VERBS, help_text=HELP)
 
 
 def list_(argv: list[str]) -> int:
@@ -95,7 +89,7 @@ def check(argv: list[str]) -> int:
     return 1 if findings.problems else 0
 
 
-VERBS: dict[str, Callable[[list[str]], int]] = {"list": list_, "build": build, "check": check}
+VERBS: dict[str, Verb] = {"list": list_, "build": build, "check": check}
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """``stylegans edit average``: arithmetic with models."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stylegans.cli.verbs import Verb, run_verb
 from stylegans.errors import UserError
 
 HELP = """usage: stylegans edit VERB ...
@@ -18,13 +18,7 @@ stylegans edit VERB --help explains a verb."""
 
 def main(argv: list[str]) -> int:
     """Run ``stylegans edit`` with the words after it; the exit code."""
-    if not argv or argv[0] in ("-h", "--help"):
-        print(HELP)
-        return 0
-    verb = VERBS.get(argv[0])
-    if verb is None:
-        raise UserError(f"edit: '{argv[0]}' is not one of {', '.join(VERBS)}")
-    return verb(argv[1:])
+    return run_verb("edit", argv, VERBS, help_text=HELP)
 
 
 def average(argv: list[str]) -> int:
@@ -55,7 +49,7 @@ def average(argv: list[str]) -> int:
     return 0
 
 
-VERBS: dict[str, Callable[[list[str]], int]] = {"average": average}
+VERBS: dict[str, Verb] = {"average": average}
 
 
 # Importing tyro takes longer than the help: options that need its markers are defined when they are asked for.

@@ -27,10 +27,10 @@ from stylegans.tools.survey import Facts, Machine
 from stylegans.tools.trial import Trial, work
 
 AUGMENT_UP_TO = 30_000
-"""With more pictures augmentation gains little (StyleGAN2-ADA, figure 7)."""
+"""With more pictures augmentation gains little: a rule of thumb."""
 
 USEFUL_SHARE = 0.2
-"""Pictures are reasonable after this share of a preset's length (published: 5,000 of 25,000 kimg)."""
+"""Pictures are reasonable after this share of a preset's length: a rule of thumb."""
 
 SMALLEST, LARGEST = 32, 1024
 """Shorter side of the smallest, longer side of the largest size that is recommended."""

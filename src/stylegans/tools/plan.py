@@ -36,7 +36,7 @@ from stylegans.tools.survey import Facts, Machine, look, look_at
 from stylegans.tools.trial import DoesNotFit, Trial, trial
 
 TRANSFER_BELOW = 2_000
-"""With fewer pictures a trained model is the better start (StyleGAN2-ADA's experiments with MetFaces and BreCaHAD)."""
+"""With fewer pictures a trained model is the better start: a rule of thumb."""
 
 FEW = 200
 """With fewer pictures little that is new can be expected."""
