@@ -29,7 +29,8 @@ from stylegans.data.images import ImageDataset, open_dataset
 from stylegans.data.pipeline import batches, to_float
 from stylegans.files import pictures
 from stylegans.files.atomic import write_text
-from stylegans.metrics.suite import RealFeatures, fd_mobilenet
+from stylegans.metrics.reals import RealFeatures
+from stylegans.metrics.suite import fd_mobilenet
 from stylegans.presets import delta, fitted
 from stylegans.runs.machine import tune_allocator
 from stylegans.training.loop import train

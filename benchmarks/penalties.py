@@ -22,7 +22,8 @@ from stylegans.data.images import ImageDataset, open_dataset
 from stylegans.data.pipeline import batches, to_float
 from stylegans.files.atomic import write_text
 from stylegans.losses.gradient_penalty import r1
-from stylegans.metrics.suite import RealFeatures, fd_mobilenet
+from stylegans.metrics.reals import RealFeatures
+from stylegans.metrics.suite import fd_mobilenet
 from stylegans.networks.base import DiscriminatorNetwork
 from stylegans.presets import delta, get
 from stylegans.runs.machine import tune_allocator

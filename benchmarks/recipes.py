@@ -21,7 +21,8 @@ from stylegans.config import Optimizer, Run
 from stylegans.data.images import ImageDataset, open_dataset
 from stylegans.data.pipeline import batches
 from stylegans.files import pictures
-from stylegans.metrics.suite import RealFeatures, fd_mobilenet
+from stylegans.metrics.reals import RealFeatures
+from stylegans.metrics.suite import fd_mobilenet
 from stylegans.presets import get
 from stylegans.runs.machine import tune_allocator
 from stylegans.tools.demo import BASE, DATA, SPRINT, STEADY

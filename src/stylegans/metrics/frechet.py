@@ -53,11 +53,20 @@ class Accumulator:
             raise ValueError("features hold values that are not finite")
         if len(x) == 0:
             return
-        total = self.count + len(x)
-        mean = x.mean(axis=0)
-        centred, step = x - mean, mean - self._mean
-        self._scatter += centred.T @ centred + np.outer(step, step) * (self.count * len(x) / total)
-        self._mean = self._mean + step * (len(x) / total)
+        batch = Accumulator(len(self._mean))
+        batch.count, batch._mean = len(x), x.mean(axis=0)
+        centred = x - batch._mean
+        batch._scatter = centred.T @ centred
+        self.merge(batch)
+
+    def merge(self, other: "Accumulator") -> None:
+        """Take in what another has taken in."""
+        if other.count == 0:
+            return
+        total = self.count + other.count
+        step = other._mean - self._mean
+        self._scatter += other._scatter + np.outer(step, step) * (self.count * other.count / total)
+        self._mean = self._mean + step * (other.count / total)
         self.count = total
 
     def gaussian(self) -> Gaussian:

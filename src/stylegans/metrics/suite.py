@@ -1,206 +1,214 @@
-"""Metrics of a generator against a data set, with everything a number needs to mean something beside it.
+"""A generator measured by any number of recipes at once, against a data set.
 
-The latents of a measurement are the rows of ``numpy.random.RandomState(seed).randn(num, z_dim)``, whatever the batch.
-Pictures are not truncated, have random noise drawn from the same seed, and are rounded to eight bits as a PNG would.
+    suite = Suite(RealFeatures(data))
+    for step in suite.measure(G, recipes_of(["fd_mobilenet", "kd_mobilenet"])):
+        print(step)    # Progress, and for each recipe a Measurement
+
+The recipes over plain samples share one pass over the generated pictures, in which each network sees each picture
+once. Path lengths, separability and mixing draw pictures of their own.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
-from typing import Protocol
-
-import numpy as np
-import torch
-from torch import Tensor
+import time
+from collections.abc import Callable, Sequence
+from collections.abc import Generator as Steps
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from stylegans.errors import UserError
-from stylegans.files.pictures import PNG_CHANNELS, quantise, to_8_bits
-from stylegans.metrics.features import mobilenet
-from stylegans.metrics.features.network import FeatureNetwork
-from stylegans.metrics.frechet import Accumulator, Gaussian, frechet_distance, statistics
-from stylegans.networks.protocol import Generator, Noise, device_of
+from stylegans.files.pictures import PNG_CHANNELS
+from stylegans.metrics import over_features, over_latents, over_pictures
+from stylegans.metrics.attributes import AttributeClassifiers
+from stylegans.metrics.collectors import Collector, Features, Patches
+from stylegans.metrics.context import Context, Outcome
+from stylegans.metrics.features.catalogue import Networks
+from stylegans.metrics.measurement import Measurement
+from stylegans.metrics.processes import ALONE, Processes
+from stylegans.metrics.reals import FEWEST, MOST_KEPT, Progress, RealFeatures
+from stylegans.metrics.recipes import Kind, Recipe, recipe
+from stylegans.metrics.sampling import pictures
+from stylegans.networks.protocol import Generator, device_of
 
-FEWEST = 4
-"""Pictures a distance needs: two in each half of its floor."""
+Step = Progress | Measurement
 
+OVER_PLAIN_SAMPLES: dict[Kind, Callable[[Recipe, Any, Context], Outcome]] = {
+    "frechet": over_features.compare,
+    "kernel": over_features.compare,
+    "precision-recall": over_features.compare,
+    "density-coverage": over_features.compare,
+    "inception-score": over_features.score,
+    "neighbours": over_features.neighbours,
+    "sliced-wasserstein": over_pictures.patches,
+    "ms-ssim": over_pictures.diversity,
+    "lpips": over_pictures.diversity,
+}
+"""(recipe, what was kept of the generated pictures, …) → the measurement."""
 
-class Pictures(Protocol):
-    """What is asked of a data set. With ``xflip`` its second half is the first, mirrored."""
+OVER_OWN_SAMPLES: dict[Kind, Callable[[Recipe, Context], Outcome]] = {
+    "path-length": over_latents.path_length,
+    "separability": over_latents.separable,
+    "mixing": over_latents.mixing_table,
+}
 
-    xflip: bool
-
-    def __len__(self) -> int: ...
-
-    def image(self, index: int, /) -> np.ndarray:
-        """uint8 [C, H, W]; of uint16 a metric sees 8 bits."""
-        ...
-
-    def label(self, index: int, /) -> np.ndarray:
-        """float32 [c_dim], of length 0 when the set was opened without labels."""
-        ...
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """A number and its protocol."""
-
-    name: str
-    value: float
-    floor: float | None
-    """The same distance between two random halves of the real pictures: about what a perfect generator would get.
-
-    The halves hold half as many pictures, and fewer pictures make a distance larger: a good model may fall below.
-    """
-    num_generated: int
-    num_real: int
-    seed: int
-    features: str
-    """The feature network's name."""
-
-    def __str__(self) -> str:
-        floor = "" if self.floor is None else f"; real against real {self.floor:.4g}"
-        counts = f"{self.num_generated} generated, {self.num_real} real"
-        return f"{self.name} {self.value:.4g} ({counts}, features {self.features}, seed {self.seed}{floor})"
+COMPARES: tuple[Kind, ...] = (
+    "frechet",
+    "kernel",
+    "precision-recall",
+    "density-coverage",
+    "neighbours",
+    "sliced-wasserstein",
+    "mixing",
+    "separability",
+)
+"""Kinds that cannot do without real pictures."""
 
 
-@dataclass(frozen=True)
-class RealStatistics:
-    """The real pictures, as a Fréchet distance needs them."""
+@dataclass
+class Suite:
+    """What measures: the real pictures, the networks to see with, and how. One can measure many generators."""
 
-    gaussian: Gaussian
-    floor: float
-    """The distance between two random halves of them."""
+    reals: RealFeatures | None
+    """None: only what needs no real pictures can be measured."""
+    networks: Networks = field(default_factory=Networks)
+    seed: int = 0
+    """Of the latents, the noise, the labels and the choices."""
+    batch: int | None = None
+    """Pictures at a time; None: what suits their size and the machine. The numbers do not depend on it."""
+    resamples: int = 0
+    """Of the bootstrap, for an interval beside each number that compares features; 0: none."""
+    classifiers: AttributeClassifiers | None = None
+    """Of the attributes that separability is about; None: learnt from the data set's labels."""
+    processes: Processes = ALONE
 
-
-class RealFeatures:
-    """The features of a data set's real pictures, computed once: they are the slow part of a measurement.
-
-    Make one per data set and give it to every measurement. It keeps statistics, not features.
-    """
-
-    def __init__(self, dataset: Pictures) -> None:
-        self.dataset = dataset
-        self._known: dict[tuple[str, int, int], RealStatistics] = {}
-
-    @property
-    def count(self) -> int:
-        """Pictures in the set, the mirrored ones left out."""
-        return len(self.dataset) // 2 if self.dataset.xflip else len(self.dataset)
-
-    def statistics(
-        self, network: FeatureNetwork, *, num: int, seed: int, batch: int, device: torch.device
-    ) -> RealStatistics:
-        """Of all the pictures, or of ``num`` chosen by ``seed`` when there are more.
+    def check(self, G: Generator, recipes: Sequence[Recipe]) -> None:
+        """Find whatever stands in the way, before any work is done.
 
         Raises:
-            UserError: there are fewer than four.
+            UserError: a recipe makes no sense for this generator or data set; names it and says what to do.
+            MissingFile: a network's weights are not here and cannot be fetched.
         """
-        key = network.name, num, seed
-        if key not in self._known:
-            features = self._features(network, num=num, seed=seed, batch=batch, device=device)
-            order = np.random.default_rng(seed).permutation(len(features))
-            halves = (statistics(features[half]) for half in np.array_split(order, 2))
-            self._known[key] = RealStatistics(statistics(features), frechet_distance(*halves))
-        return self._known[key]
+        context = self._context(G)
+        for one in recipes:
+            check_pictures(one, context)
+            if one.kind in OVER_OWN_SAMPLES:
+                over_latents.check(one, context)
+            self.networks.check(one)
 
-    def labels(self, num: int, *, c_dim: int, seed: int) -> Tensor:
-        """Labels [num, c_dim] of pictures drawn by ``seed``: as the set has them, as often as it has them.
+    def measure(self, G: Generator, recipes: Sequence[Recipe]) -> Steps[Step, None, None]:
+        """Measure ``G``, on the device it stands on: progress and, in the first process, a measurement per recipe.
 
         Raises:
-            UserError: the set's labels have another length, or it was opened without.
+            UserError, MissingFile: see ``check``.
         """
-        chosen = np.random.default_rng(seed).integers(self.count, size=num)
-        labels = np.stack([self.dataset.label(int(index)) for index in chosen])
-        if labels.shape[1] != c_dim:
-            theirs = f"labels of length {labels.shape[1]}" if labels.shape[1] else "none, or was opened without"
-            raise UserError(f"labels: the model takes labels of length {c_dim}, the data set has {theirs}")
-        return torch.from_numpy(labels)
+        self.check(G, recipes)
+        context = self._context(G)
+        plain = [fitted(one, context) for one in recipes if one.kind in OVER_PLAIN_SAMPLES]
+        kept = yield from one_pass(plain, context)
+        for one in sorted(plain, key=lambda one: -(one.reals or MOST_KEPT)):  # what is known of all serves some
+            outcome = OVER_PLAIN_SAMPLES[one.kind](one, part_of(kept[collector_name(one)], one), context)
+            yield from timed(outcome)
+        for one in recipes:
+            if one.kind in OVER_OWN_SAMPLES:
+                yield from timed(OVER_OWN_SAMPLES[one.kind](one, context))
 
-    @torch.no_grad()
-    def _features(
-        self, network: FeatureNetwork, *, num: int, seed: int, batch: int, device: torch.device
-    ) -> np.ndarray:
-        if self.count < FEWEST:
-            raise UserError(f"data: a distance needs at least {FEWEST} real pictures, not {self.count}")
-        chosen = np.sort(np.random.default_rng(seed).permutation(self.count)[:num])
-        parts = []
-        for start in range(0, len(chosen), batch):
-            images = np.stack([self.dataset.image(int(index)) for index in chosen[start : start + batch]])
-            parts.append(network(torch.from_numpy(to_8_bits(images)).to(device)).cpu().numpy())
-        return np.concatenate(parts)
+    def _context(self, G: Generator) -> Context:
+        return Context(
+            G, self.reals, self.networks, self.seed, self.batch, self.resamples, self.classifiers, self.processes
+        )
 
 
-def fd_mobilenet(G: Generator, reals: RealFeatures, *, num: int, seed: int = 0, batch: int = 50) -> Measurement:
+def timed(outcome: Outcome) -> Steps[Step, None, None]:
+    """The steps of one metric, the measurement among them."""
+    began = time.monotonic()
+    found = yield from outcome
+    if found is not None:
+        yield replace(found, seconds=time.monotonic() - began)
+
+
+def one_pass(recipes: Sequence[Recipe], context: Context) -> Steps[Progress, None, dict[str, Any]]:
+    """Draw the pictures once; by ``collector_name``, what the recipes need kept of them (None in all processes but the
+    first)."""
+    collectors: dict[str, Collector] = {}
+    for name in dict.fromkeys(map(collector_name, recipes)):
+        sharing = [one for one in recipes if collector_name(one) == name]
+        collectors[name] = collector(sharing[0], max(one.num for one in sharing), context)
+    num, done = max((one.num for one in recipes), default=0), 0
+    for numbers, images in pictures(context.G, context.sampling(num)) if num else ():
+        for each in collectors.values():
+            each.update(numbers, images)
+        done = min(num, done + len(numbers) * context.processes.count)
+        yield Progress("generated pictures", done, num)
+    kept = {}
+    for name, each in collectors.items():
+        shares = context.processes.gather(each.share())
+        kept[name] = each.join(shares) if shares else None
+    return kept
+
+
+def collector_name(one: Recipe) -> str:
+    """Recipes of one name share what is kept: of features each takes as many as it wants."""
+    if one.kind in ("sliced-wasserstein", "ms-ssim", "lpips"):
+        return one.name
+    return one.network
+
+
+def part_of(kept: Any, one: Recipe) -> Any:
+    """Of features that recipes share, as many pictures' as this one asks for."""
+    return kept[: one.num] if collector_name(one) == one.network and kept is not None else kept
+
+
+def collector(one: Recipe, num: int, context: Context) -> Collector:
+    """What keeps what the recipe needs, of ``num`` pictures."""
+    if one.kind == "sliced-wasserstein":
+        return Patches(num, seed=context.seed)
+    if one.kind in ("ms-ssim", "lpips"):
+        return over_pictures.pairs_of(one, num, context)
+    return Features(context.networks.features(one)[0], num)
+
+
+def fitted(one: Recipe, context: Context) -> Recipe:
+    """Equal, even numbers on both sides, where a metric compares only those."""
+    if one.kind != "sliced-wasserstein":
+        return one
+    count = context.real_pictures(one.name).count
+    return one.with_num(min(one.num, count) // 2 * 2)
+
+
+def check_pictures(one: Recipe, context: Context) -> None:
+    """
+    Raises:
+        UserError: the recipe needs real pictures and there are none, or its network cannot see such pictures, or too
+            few are asked for.
+    """
+    channels = context.G.img_channels
+    if one.network != "pixels" and channels not in PNG_CHANNELS:
+        raise UserError(
+            f"{one.name}: pictures of {channels} channels cannot be measured: feature networks see 1 (grey), 3 or 4 "
+            f"(RGBA); swd16k and msssim10k look at any"
+        )
+    if one.num < FEWEST:
+        raise UserError(f"{one.name}: --num: a distance needs at least {FEWEST} generated pictures, not {one.num}")
+    if one.kind in COMPARES:
+        reals = context.real_pictures(one.name)
+        if reals.count < FEWEST:
+            raise UserError(f"{one.name}: --data: needs at least {FEWEST} real pictures, not {reals.count}")
+
+
+def fd_mobilenet(
+    G: Generator, reals: RealFeatures, *, num: int, seed: int = 0, batch: int | None = None
+) -> Measurement:
     """The Fréchet distance in MobileNetV2's features, between ``num`` generated and at most ``num`` real pictures.
 
     It orders models and degradations well but is no FID: its values lie elsewhere, and are biased upwards by small
     counts (strongly below 5,000), so compare only at equal ``num`` and read the value beside its floor.
 
-    Args:
-        G: measured on the device it stands on; a conditional one is given labels drawn from the data set.
-        reals: of the data set; every picture enters once, not mirrored.
-        num: pictures to generate, and at most to take of the real ones (a choice by ``seed`` when there are more).
-        seed: of the latents, the noise, the labels and the choices.
-        batch: pictures at a time. Another batch draws other noise: values differ a little.
-
     Raises:
         UserError: too few pictures, or labels that do not fit the generator.
     """
-    network = mobilenet.load(device=device_of(G))
-    return frechet(G, reals, network, num=num, seed=seed, batch=batch, name="fd_mobilenet")
+    suite = Suite(reals, Networks(device=device_of(G)), seed=seed, batch=batch)
+    return last(suite.measure(G, [recipe("fd_mobilenet").with_num(num)]))
 
 
-def frechet(
-    G: Generator, reals: RealFeatures, network: FeatureNetwork, *, num: int, seed: int, batch: int, name: str
-) -> Measurement:
-    """As ``fd_mobilenet``, in the features of ``network``."""
-    if num < FEWEST:
-        raise UserError(f"num: a distance needs at least {FEWEST} generated pictures, not {num}")
-    generated = Accumulator(network.dim)
-    with torch.no_grad():
-        for images in generated_images(G, reals, num=num, seed=seed, batch=batch):
-            generated.update(network(images).cpu().numpy())
-    real = reals.statistics(network, num=num, seed=seed, batch=batch, device=device_of(G))
-    return Measurement(
-        name=name,
-        value=frechet_distance(generated.gaussian(), real.gaussian),
-        floor=real.floor,
-        num_generated=generated.count,
-        num_real=real.gaussian.count,
-        seed=seed,
-        features=network.name,
-    )
-
-
-@torch.no_grad()
-def generated_images(G: Generator, reals: RealFeatures, *, num: int, seed: int, batch: int) -> Iterator[Tensor]:
-    """The pictures of a measurement, uint8 [N, C, H, W], in batches."""
-    device = device_of(G)
-    latents = np.random.RandomState(seed)
-    noise = torch.Generator(device=device).manual_seed(seed)
-    labels = reals.labels(num, c_dim=G.c_dim, seed=seed).to(device) if G.c_dim else None
-    # a network without noise inputs takes only the default
-    mode: Noise = "random" if getattr(G, "has_noise", True) else "const"
-    for start in range(0, num, batch):
-        count = min(batch, num - start)
-        z = torch.from_numpy(latents.randn(count, G.z_dim).astype(np.float32)).to(device)
-        c = None if labels is None else labels[start : start + count]
-        yield quantise(G(z, c, noise=mode, generator=noise))
-
-
-def check_channels(channels: int, *, option: str = "--metrics") -> None:
-    """
-    Raises:
-        UserError: feature networks cannot see pictures of so many channels.
-    """
-    if channels not in PNG_CHANNELS:
-        raise UserError(
-            f"{option}: pictures of {channels} channels cannot be measured: feature networks see 1 (grey), 3 or 4 "
-            f"(RGBA); leave it out"
-        )
-
-
-Metric = Callable[[Generator, RealFeatures], Measurement]
-
-METRICS: dict[str, Metric] = {"fd_mobilenet": partial(fd_mobilenet, num=1000)}
-"""What ``train --metrics`` takes: during a training, a thousand pictures and seed 0."""
+def last(steps: Steps[Step, None, None]) -> Measurement:
+    """The measurement that ``steps`` end with."""
+    measurements = [step for step in steps if isinstance(step, Measurement)]
+    return measurements[-1]

@@ -95,7 +95,7 @@ class SynthesisLayer(nn.Module):
         self.activation = config.activation
         self.pixel_norm, self.instance_norm = config.pixel_norm, config.instance_norm
 
-    def forward(self, x: Tensor, w: Tensor, *, noise: Noise, generator: torch.Generator | None) -> Tensor:
+    def forward(self, x: Tensor, w: Tensor, *, noise: Noise, generator: Source) -> Tensor:
         if self.conv is not None:
             x = self.conv(x)
         if self.f is not None:
@@ -128,7 +128,7 @@ class SynthesisBlock(nn.Module):
         self.layer1 = layer(out_channels)
         self.to_rgb = EqualizedConv2d(out_channels, config.img_channels, 1)
 
-    def forward(self, x: Tensor, ws: Tensor, *, noise: Noise, generator: torch.Generator | None) -> Tensor:
+    def forward(self, x: Tensor, ws: Tensor, *, noise: Noise, generator: Source) -> Tensor:
         """x ``[N, in, H, W]``; ws ``[N, 2, w_dim]``, one per layer."""
         x = self.layer0(x, ws[:, 0], noise=noise, generator=generator)
         return self.layer1(x, ws[:, 1], noise=noise, generator=generator)

@@ -56,7 +56,7 @@ class SynthesisBlock(nn.Module):
         )
         self.dtype = torch.float32
 
-    def forward(self, x: Tensor, ws: Tensor, *, noise: Noise, generator: torch.Generator | None) -> Tensor:
+    def forward(self, x: Tensor, ws: Tensor, *, noise: Noise, generator: Source) -> Tensor:
         """x ``[N, in, H, W]``; ws ``[N, 2 or 3, w_dim]``, one per convolution and one for the picture."""
         x = x.to(self.dtype)
         if self.conv0 is None:

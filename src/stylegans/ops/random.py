@@ -1,11 +1,15 @@
 """Random numbers for batches that may be processed in parts.
 
 A batch too large for the memory goes through the networks part by part, and must nevertheless see the numbers it
-would have seen whole: each part draws those of the whole batch and keeps its own rows.
+would have seen whole. In a training each part draws those of the whole batch and keeps its own rows (``Rows``): they
+continue one generator, which a checkpoint saves. In a measurement, where samples are numbered from the first to the
+last and any of them may be asked for anywhere, each sample has a generator of its own (``PerSample``).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,12 +25,49 @@ class Rows:
     """int64 [n]: which of them."""
 
 
-Source = torch.Generator | Rows | None
+@dataclass(frozen=True)
+class PerSample:
+    """One generator for each sample of a batch, in order. Made by ``per_sample``."""
+
+    generators: tuple[torch.Generator, ...]
+
+    def each(self, count: int) -> tuple[torch.Generator, ...]:
+        """The generators.
+
+        Raises:
+            ValueError: there are not ``count``.
+        """
+        if count != len(self.generators):
+            raise ValueError(f"{count} samples cannot draw from generators for {len(self.generators)}")
+        return self.generators
+
+
+def per_sample(indices: Iterable[int], *, seed: int, device: torch.device) -> PerSample:
+    """The random numbers of samples ``indices`` of the endless series that ``seed`` stands for.
+
+    A sample's numbers depend on ``seed``, its index and the kind of ``device`` alone: not on the batch it is drawn in,
+    the order of the batches or the process. Samples of one index draw the same numbers, and so does a source made
+    again.
+
+    Args:
+        indices: 0 or above, one per sample of the batch.
+        seed: 0 or above.
+        device: of the numbers.
+    """
+    # the sequence mixes: (1, 0) and (0, 1) share nothing, and neighbours do not start from neighbouring states
+    sequences = (np.random.SeedSequence((seed, index)) for index in indices)
+    seeds = (int(sequence.generate_state(1, np.uint64)[0]) for sequence in sequences)
+    return PerSample(tuple(torch.Generator(device).manual_seed(one) for one in seeds))
+
+
+Source = torch.Generator | Rows | PerSample | None
 """What random numbers are drawn from; None: PyTorch's own generator."""
 
 
 def randn(*shape: int, source: Source, device: torch.device) -> Tensor:
     """N(0, 1), one row ``[*shape[1:]]`` per sample: ``[shape[0], …]``."""
+    if isinstance(source, PerSample):
+        return torch.stack([torch.randn(shape[1:], device=device, generator=one) for one in source.each(shape[0])])
     if isinstance(source, Rows):
         return torch.randn(source.total, *shape[1:], device=device, generator=source.generator)[source.index]
     return torch.randn(*shape, device=device, generator=source)
@@ -34,6 +75,8 @@ def randn(*shape: int, source: Source, device: torch.device) -> Tensor:
 
 def rand(*shape: int, source: Source, device: torch.device) -> Tensor:
     """U[0, 1), one row ``[*shape[1:]]`` per sample: ``[shape[0], …]``."""
+    if isinstance(source, PerSample):
+        return torch.stack([torch.rand(shape[1:], device=device, generator=one) for one in source.each(shape[0])])
     if isinstance(source, Rows):
         return torch.rand(source.total, *shape[1:], device=device, generator=source.generator)[source.index]
     return torch.rand(*shape, device=device, generator=source)

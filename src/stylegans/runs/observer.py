@@ -16,10 +16,11 @@ from torch.nn import functional as F
 
 from stylegans.data.pipeline import to_float
 from stylegans.files.pictures import PNG_CHANNELS
+from stylegans.metrics.diversity import Spread
 from stylegans.metrics.features import lpips
-from stylegans.metrics.features.lpips import Spread
 from stylegans.metrics.frechet import frechet_distance, statistics
-from stylegans.metrics.suite import RealFeatures, generated_images
+from stylegans.metrics.reals import RealFeatures
+from stylegans.metrics.sampling import Sampling, pictures
 from stylegans.networks.base import GeneratorNetwork
 from stylegans.networks.pyramid import at_lod, lod_of
 from stylegans.runs.guard import Signals
@@ -101,7 +102,8 @@ class Observer:
 
     def generated(self, generator: GeneratorNetwork, num: int) -> Iterator[Tensor]:
         """Images [N, C, H, W] in [-1, 1], in batches; of the same latents at every look."""
-        for images in generated_images(generator, self.reals, num=num, seed=self.seed, batch=BATCH):
+        labels = self.reals.labels(num, c_dim=generator.c_dim, seed=self.seed) if generator.c_dim else None
+        for _, images in pictures(generator, Sampling(num, self.seed, BATCH, labels)):
             yield to_float(images)
 
     def real(self, lod: float) -> Seen:

@@ -36,6 +36,8 @@ class Tick:
     """Most bytes held so far; None: not known."""
     snapshot: str | None = None
     metrics: dict[str, float] = field(default_factory=dict)
+    higher_is_better: bool = False
+    """Of the first metric, by which snapshots are compared."""
     guard: dict[str, float] = field(default_factory=dict)
     """What the guard saw, if it looked."""
 

@@ -17,10 +17,9 @@ from stylegans.config import Run
 from stylegans.config.adjust import validate
 from stylegans.data.images import ImageDataset
 from stylegans.data.pipeline import check_batch
-from stylegans.errors import RunFailed, UserError
-from stylegans.metrics.suite import METRICS, check_channels
+from stylegans.errors import RunFailed
 from stylegans.networks.families import build_discriminator
-from stylegans.runs import machine
+from stylegans.runs import machine, measuring
 from stylegans.runs.events import Event, Finished, Saved, Started, Stepped, Warned
 from stylegans.runs.folder import RunFolder
 from stylegans.runs.initial import check_initial
@@ -44,11 +43,7 @@ def run(
         RunFailed: the training diverged, or the disk is full; the last checkpoint is intact.
     """
     validate(config)
-    unknown = sorted(set(config.outputs.metrics) - set(METRICS))
-    if unknown:
-        raise UserError(f"--metrics: '{unknown[0]}' is not a metric; there is {', '.join(METRICS)}")
-    if config.outputs.metrics:
-        check_channels(data.channels)
+    measuring.check(config, data)
     check_augment(config, data)
     check_freeze(config)
     check_batch(data, batch=largest_batch(config.training), workers=config.outputs.workers)

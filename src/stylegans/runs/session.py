@@ -16,10 +16,10 @@ from stylegans.errors import Diverged, RunFailed
 from stylegans.files import pictures
 from stylegans.files.atomic import remove_leftovers
 from stylegans.files.model_file import write_model
-from stylegans.metrics.suite import METRICS, RealFeatures
+from stylegans.metrics.reals import RealFeatures
 from stylegans.models import best_model
 from stylegans.networks.base import GeneratorNetwork
-from stylegans.runs import machine, report
+from stylegans.runs import machine, measuring, report
 from stylegans.runs.events import Event, Saved, Started, Stepped, Warned
 from stylegans.runs.folder import RunFolder
 from stylegans.runs.guard import Signals, Verdict, seen
@@ -145,6 +145,10 @@ class Session:
             for every in (outputs.tick_kimg, outputs.snapshot_kimg, outputs.checkpoint_kimg)
         )
         snaps = snaps or ended
+        measures = bool(outputs.metrics) and (
+            snaps if outputs.metric_ticks is None else crossed(before, images, outputs.tick_kimg * outputs.metric_ticks)
+        )
+        snaps = snaps or measures  # what was measured can be had
         looks = self.watch.on and not ended and crossed(before, images, self.config.guard.every_kimg)
         if ticks or snaps or checks or looks or stopped:
             check_finite(self.state)
@@ -158,7 +162,7 @@ class Session:
             if verdict is None and self.watch.is_best():
                 yield self.save_best()
         if ticks or snaps or looks:
-            yield self.tick(snapshot=snaps, signals=signals if looks else None)
+            yield self.tick(snapshot=snaps, measures=measures, signals=signals if looks else None)
         if verdict is not None:
             yield from self.act(verdict)
         if checks or ended or stopped:
@@ -212,9 +216,10 @@ class Session:
             f"{self.folder.path / f'rolled-back-{times}'}",
         )
 
-    def tick(self, *, snapshot: bool, signals: Signals | None) -> Tick:
-        """Log the means since the last tick, what the guard saw and, of a snapshot, its metrics."""
+    def tick(self, *, snapshot: bool, measures: bool, signals: Signals | None) -> Tick:
+        """Log the means since the last tick, what the guard saw and, where they are due, the metrics."""
         state, now = self.state, time.monotonic()
+        measured = measuring.measure(state.generator_ema, self.reals, self.config) if measures else []
         tick = Tick(
             images=state.images,
             kimg=state.kimg,
@@ -223,7 +228,8 @@ class Session:
             losses=state.averages.means(),
             memory=machine.peak_memory(state.device),
             snapshot=checkpoint.name_of(state) if snapshot else None,
-            metrics=self.measure() if snapshot else {},
+            metrics={name: value for found in measured for name, value in found.values.items()},
+            higher_is_better=bool(measured) and measured[0].higher_is_better,
             guard={} if signals is None else seen(signals),
         )
         self.log.write(tick)
@@ -271,7 +277,3 @@ class Session:
         path = self.folder.samples / f"{checkpoint.name_of(self.state)}.png"
         pictures.save_png(path, report.sample_grid(self.state.generator_ema, self.latents))
         return Saved("samples", path)
-
-    def measure(self) -> dict[str, float]:
-        """The metrics asked for, of the averaged generator."""
-        return {name: METRICS[name](self.state.generator_ema, self.reals).value for name in self.config.outputs.metrics}

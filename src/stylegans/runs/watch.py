@@ -10,7 +10,7 @@ from typing import Any
 from stylegans import checkpoint
 from stylegans.config import Run
 from stylegans.data.images import ImageDataset
-from stylegans.metrics.suite import RealFeatures
+from stylegans.metrics.reals import RealFeatures
 from stylegans.runs import guard
 from stylegans.runs.folder import RunFolder
 from stylegans.runs.guard import Signals, Verdict

@@ -22,7 +22,9 @@ from stylegans.data.images import ImageDataset, open_dataset
 from stylegans.data.pipeline import batches
 from stylegans.files import pictures
 from stylegans.files.atomic import atomic_file, write_text
-from stylegans.metrics.suite import Measurement, RealFeatures, fd_mobilenet
+from stylegans.metrics.measurement import Measurement
+from stylegans.metrics.reals import RealFeatures
+from stylegans.metrics.suite import fd_mobilenet
 from stylegans.models import load
 from stylegans.networks.protocol import Generator
 from stylegans.presets import get

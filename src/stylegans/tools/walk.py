@@ -11,9 +11,12 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from stylegans.errors import UserError
 from stylegans.files.pictures import to_uint8
+from stylegans.metrics import perceptual_path_length
+from stylegans.metrics.perceptual_path_length import lerp
 from stylegans.networks.protocol import Generator
 from stylegans.tools.generate import Label, labels, latents, render, styles
 
@@ -25,24 +28,16 @@ def ease(t: Tensor) -> Tensor:
     return t * t * (3 - 2 * t)
 
 
-def lerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    """The point at ``t`` on the straight line from ``a`` to ``b``."""
-    return a + (b - a) * t
-
-
 def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     """The point at ``t`` on the arc from ``a`` to ``b``, both [..., D]; lengths are interpolated apart.
 
     The direction turns evenly along the great circle, the length goes straight from one to the other. Vectors in
     line, of which no one circle is the shortest, are joined by a straight line.
     """
-    length_a, length_b = (v.norm(dim=-1, keepdim=True).clamp_min(torch.finfo(v.dtype).tiny) for v in (a, b))
-    unit_a, unit_b = a / length_a, b / length_b
-    cosine = (unit_a * unit_b).sum(dim=-1, keepdim=True)
-    aside = unit_b - cosine * unit_a
-    sine = aside.norm(dim=-1, keepdim=True)
-    angle = torch.atan2(sine, cosine) * t
-    turned = unit_a * angle.cos() + aside / sine.clamp_min(1e-6) * angle.sin()
+    length_a, length_b = (v.norm(dim=-1, keepdim=True) for v in (a, b))
+    unit_a, unit_b = F.normalize(a, dim=-1), F.normalize(b, dim=-1)
+    sine = (unit_b - (unit_a * unit_b).sum(dim=-1, keepdim=True) * unit_a).norm(dim=-1, keepdim=True)
+    turned = perceptual_path_length.slerp(a, b, t)
     return torch.where(sine > 1e-6, turned * lerp(length_a, length_b, t), lerp(a, b, t))
 
 

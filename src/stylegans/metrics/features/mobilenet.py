@@ -1,11 +1,11 @@
 """MobileNetV2 as a feature network (Sandler et al. 2018, "MobileNetV2: Inverted Residuals and Linear Bottlenecks").
 
-Small enough to travel inside the package (4.6 MB), so that a model can be measured offline from the first minute.
+Small enough to travel inside the package (7.2 MB), so that a model can be measured offline from the first minute.
 A Fréchet distance in these features is called ``fd_mobilenet``, never FID, which means one particular Inception.
 
-The weights are torchvision's ImageNet classifier without its last layer, each batch normalisation folded into the
-convolution before it, the 1×1 convolutions stored as int16 with a scale per channel: ``weights/NOTICE.md``. The
-features are within 3e-4 of the original's.
+The weights are torchvision's ImageNet classifier, each batch normalisation folded into the convolution before it, the
+1×1 convolutions and the last layer stored as int16 with a scale per channel: ``weights/NOTICE.md``. Features and
+logits are within 3e-4 of the original's.
 """
 
 from pathlib import Path
@@ -14,17 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stylegans.metrics.features import packed
-from stylegans.metrics.features.network import to_rgb
+from stylegans.metrics.features import imagenet, packed
 
 WEIGHTS = packed.FOLDER / "mobilenet_v2.safetensors"
-SHA256 = "348040bbfeb21cd0686702a8cd84a8baa6f29aec03bcfc3bb83b0aec0caa1a90"
+SHA256 = "5af81611468e8323b624cca37b2077d6e0299089e0afb6ed400ed57cfa2a6cd5"
 
-INPUT_SIZE = 224
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-
-STEM, HEAD = 32, 1280
+STEM, HEAD, CLASSES = 32, 1280, 1000
 BOTTLENECKS = (
     # table 2: expansion t, output channels c, repetitions n, stride s of the first
     (1, 16, 1, 1),
@@ -55,18 +50,15 @@ class InvertedResidual(nn.Module):
 
 
 class MobileNetV2(nn.Module):
-    """The convolutional part of MobileNetV2: uint8 images [N, C, H, W] → features [N, 1280], float32.
+    """MobileNetV2 up to its classifier: uint8 images [N, C, H, W] → features [N, 1280], float32.
 
     Images of one, three or four channels (``to_rgb``) are resized to 224 × 224 bilinearly, with antialiasing where
     they shrink and without keeping their aspect, and normalised by ImageNet's mean and standard deviation. The
-    features are the last convolution's, averaged over the picture: what the classifier saw.
+    features are the last convolution's, averaged over the picture: what the classifier sees.
     """
 
     name = "mobilenet_v2"
     dim = HEAD
-
-    mean: Tensor
-    std: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,19 +71,17 @@ class MobileNetV2(nn.Module):
                 width = outputs
         self.blocks = nn.Sequential(*blocks)
         self.head = nn.Conv2d(width, HEAD, 1)
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
-
-    def prepare(self, images: Tensor) -> Tensor:
-        """Images uint8 [N, C, H, W] → the network's input [N, 3, 224, 224]."""
-        x = to_rgb(images) / 255
-        x = F.interpolate(x, size=(INPUT_SIZE, INPUT_SIZE), mode="bilinear", align_corners=False, antialias=True)
-        return (x - self.mean) / self.std
+        self.classifier = nn.Linear(HEAD, CLASSES)
 
     def forward(self, images: Tensor) -> Tensor:
-        x = F.relu6(self.stem(self.prepare(images)))
+        x = F.relu6(self.stem(imagenet.prepare(images, mode="bilinear")))
         x = F.relu6(self.head(self.blocks(x)))
         return x.mean(dim=(2, 3))
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Features [N, 1280] → logits [N, 1000] of ImageNet's classes, in the order of their WordNet numbers."""
+        logits: Tensor = self.classifier(features)
+        return logits
 
 
 def load(*, device: str | torch.device = "cpu") -> MobileNetV2:

@@ -26,6 +26,14 @@ class FeatureNetwork(Protocol):
         ...
 
 
+class Classifier(FeatureNetwork, Protocol):
+    """A feature network that ends in a linear classifier."""
+
+    def logits(self, features: Tensor, /) -> Tensor:
+        """features [N, dim], on the network's device → [N, classes]."""
+        ...
+
+
 def to_rgb(images: Tensor) -> Tensor:
     """Images uint8 [N, C, H, W] → float32 [N, 3, H, W] in [0, 255]: what a network for colour pictures takes.
 

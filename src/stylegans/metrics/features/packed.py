@@ -1,6 +1,6 @@
 """Weights that travel inside the package: what a file must be, and how its numbers are stored.
 
-A weight stored as int16 has beside it, as ``NAME.scale`` [out, 1, 1, 1], a scale per output channel. At the size of
+A weight stored as int16 has beside it, as ``NAME.scale`` [out, 1, …], a scale per output channel. At the size of
 float16 this keeps four to five digits more of each channel's largest weight than float16's three.
 """
 
@@ -18,8 +18,9 @@ SCALE = ".scale"
 
 
 def pack(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """A convolution's weight [out, in, h, w] → (int16 of the same shape, scale [out, 1, 1, 1])."""
-    scale = weight.abs().amax(dim=(1, 2, 3), keepdim=True) / torch.iinfo(torch.int16).max
+    """A weight [out, …] of a convolution or a dense layer → (int16 of the same shape, scale [out, 1, …])."""
+    others = tuple(range(1, weight.ndim))
+    scale = weight.abs().amax(dim=others, keepdim=True) / torch.iinfo(torch.int16).max
     return (weight / scale).round().to(torch.int16), scale
 
 
