@@ -85,15 +85,13 @@ def find(path: str | Path) -> Path:
 
 
 def best_snapshot(run: Path) -> Path | None:
-    """The snapshot with the best value of the metric that the run measured first when last it measured, if any."""
-    measured = [tick for tick in _ticks(run) if tick.get("metrics") and _kept(run, tick)]
+    """The snapshot that is best by the metric that the run compared by when last it measured, if it ever did."""
+    measured = [tick for tick in _ticks(run) if tick.get("compared_by") and _kept(run, tick)]
     if not measured:
         return None
-    newest = measured[-1]
-    metric = next(iter(newest["metrics"]))
-    sign = -1 if newest.get("higher_is_better") else 1
-    by_it = [tick for tick in measured if metric in tick["metrics"]]
-    return _kept(run, min(by_it, key=lambda tick: sign * tick["metrics"][metric]))
+    metric, better = (measured[-1]["compared_by"][key] for key in ("metric", "better"))
+    by_it = {tick["metrics"][metric]: tick for tick in measured if metric in tick["metrics"]}
+    return _kept(run, by_it[max(by_it) if better == "higher" else min(by_it)])
 
 
 def _ticks(run: Path) -> list[dict[str, Any]]:

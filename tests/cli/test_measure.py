@@ -37,7 +37,14 @@ def test_numbers_are_shown_with_their_protocol_and_recorded(
     command = ["measure", str(models / "classes.safetensors"), "--data", str(pictures), "--out", str(tmp_path)]
     assert main([*command, "--metrics", "fd_mobilenet,pr_mobilenet,ppl_alex_wend", "--num", "8", "--seed", "3"]) == 0
     shown = capsys.readouterr().out
-    for part in ("fd_mobilenet", "pr_mobilenet_recall", "ppl_alex_wend", "no truncation", "seed 3", "biased upwards"):
+    for part in (
+        "fd_mobilenet",
+        "pr_mobilenet_recall",
+        "ppl_alex_wend",
+        "not truncated",
+        "RandomState(3)",
+        "biased upwards",
+    ):
         assert part in shown
     recorded = lines(tmp_path / "measurements.jsonl")
     assert [line["metric"] for line in recorded] == ["fd_mobilenet", "pr_mobilenet", "ppl_alex_wend"]
@@ -91,6 +98,9 @@ def test_separability_learns_its_attributes_from_the_labels(
     assert line["values"].keys() == {"ls_mobilenet_z", "ls_mobilenet_w"}  # type: ignore[attr-defined]
     assert len(line["details"]["classifiers"]) == 3  # type: ignore[index]
     assert "separability" in capsys.readouterr().out
+    again = [*command, "--metrics", "ls_mobilenet", "--num", "40"]
+    assert main([*again, "--classifiers", str(tmp_path / "attributes.safetensors")]) == 0
+    assert lines(tmp_path / "measurements.jsonl")[1]["values"] == line["values"]
 
 
 def test_a_run_is_measured_against_what_it_was_trained_on(pictures: Path, tmp_path: Path, capsys: Capture) -> None:

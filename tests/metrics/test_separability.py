@@ -80,6 +80,7 @@ def test_independent_variables_tell_nothing_and_equal_ones_everything(p: float, 
     independent = np.outer([p, 1 - p], [q, 1 - q])
     assert conditional_entropy(independent) == pytest.approx(entropy(np.array([q, 1 - q])), abs=1e-9)
     assert conditional_entropy(np.diag([p, 1 - p])) == pytest.approx(0, abs=1e-12)
+    assert str(entropy(np.array([1.0, 0.0]))) == "0.0"  # not -0.0
 
 
 def test_a_binary_symmetric_channel_leaves_the_entropy_of_its_error() -> None:
@@ -134,6 +135,17 @@ def test_attributes_that_latents_know_nothing_of_double_the_score_each() -> None
     found = separability(z, logits, keep=2000)
     assert found.score == pytest.approx(8, rel=0.02)
     assert found.score == score(found.entropies)
+    np.testing.assert_allclose(found.entropies, found.ceilings, rtol=0.01)
+
+
+@needs_svm
+def test_an_attribute_that_few_have_has_little_entropy_to_lose() -> None:
+    z = np.random.default_rng(0).standard_normal((4000, 4))
+    logits = np.where(np.arange(4000) % 20 == 0, 1.0, -1.0)[:, None]
+    found = separability(z, logits, keep=4000)
+    assert found.positives == (0.05,)
+    assert found.ceilings[0] == pytest.approx(-0.05 * np.log2(0.05) - 0.95 * np.log2(0.95))
+    assert found.entropies[0] == pytest.approx(found.ceilings[0])
 
 
 @needs_svm
@@ -164,6 +176,7 @@ def test_an_attribute_on_one_side_only_counts_as_perfect_and_is_named(sign: int)
     assert found.entropies[1] == 0
     assert found.accuracies[1] == 1
     assert found.one_sided == (1,)
+    assert found.ceilings[1] == 0
 
 
 @needs_svm

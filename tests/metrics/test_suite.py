@@ -140,7 +140,9 @@ def test_without_a_data_set_only_what_needs_none_is_measured(make_generator, sim
 @pytest.mark.parametrize(
     ("names", "num", "count", "says"),
     [
-        (["fd_mobilenet"], 3, 9, "fd_mobilenet: --num: a distance needs at least 4 generated pictures, not 3"),
+        (["fd_mobilenet"], 3, 9, "fd_mobilenet: --num: needs at least 4 generated pictures, not 3"),
+        (["dc_mobilenet"], 11, 30, "dc_mobilenet: --num: needs at least 12 generated pictures, not 11"),
+        (["pr_mobilenet"], 11, 7, "pr_mobilenet: --data: needs at least 8 real pictures, not 7"),
         (["fd_mobilenet"], 9, 3, "fd_mobilenet: --data: needs at least 4 real pictures, not 3"),
     ],
 )
@@ -172,7 +174,15 @@ def test_fd_mobilenet_is_written_with_its_protocol_and_never_called_fid(make_gen
     assert measurement.name == "fd_mobilenet"
     assert measurement.value > 0
     assert measurement.features_sha256
-    text = f"{measurement} {measurement.protocol}"
-    for part in ("5 generated, 5 real", "mobilenet_v2", "real against real", "seed 2", "no truncation", "8x8"):
+    text = f"{measurement} {measurement.definition} {measurement.protocol}"
+    for part in (
+        "5 generated, 5 real",
+        "mobilenet_v2",
+        "real against real",
+        "seed 2",
+        "RandomState(2)",
+        "not truncated",
+        "8x8",
+    ):
         assert part in text
     assert "fid" not in text.lower()

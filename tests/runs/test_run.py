@@ -102,12 +102,12 @@ def test_divergence_leaves_the_last_checkpoint_and_says_so(small_run, data, tmp_
     assert list(run(short(small_run), data, tmp_path))[-1].images == 24
 
 
-@pytest.mark.parametrize(("higher", "best"), [(False, "000000.012"), (True, "000000.024")])
-def test_metrics_choose_the_best_snapshot(small_run, data, tmp_path, monkeypatch, higher, best):
+@pytest.mark.parametrize(("better", "best"), [("lower", "000000.012"), ("higher", "000000.024")])
+def test_metrics_choose_the_best_snapshot(small_run, data, tmp_path, monkeypatch, better, best):
     values = iter([5.0, 9.0])
 
     def measure(generator, reals, config):
-        return [SimpleNamespace(values={"a_metric": next(values), "another": 0.0}, higher_is_better=higher)]
+        return [SimpleNamespace(values={"a_metric": next(values), "another": 0.0}, better=better)]
 
     monkeypatch.setattr(measuring, "measure", measure)
     list(run(short(small_run, metrics=("fd_mobilenet",)), data, tmp_path))

@@ -4,10 +4,11 @@ import numpy as np
 from PIL import Image
 
 from stylegans.metrics.measurement import Measurement
+from stylegans.metrics.recipes import Better
 from stylegans.tools.compare import plot, rows, short_names
 
 
-def measurement(name: str, *values: float, higher: bool = False, floor: float | None = None) -> Measurement:
+def measurement(name: str, *values: float, better: Better = "lower", floor: float | None = None) -> Measurement:
     named = {name if place == 0 else f"{name}_{place}": value for place, value in enumerate(values)}
     return Measurement(
         name=name,
@@ -17,8 +18,9 @@ def measurement(name: str, *values: float, higher: bool = False, floor: float | 
         seed=0,
         features="means",
         features_sha256="",
+        definition="",
         protocol="",
-        higher_is_better=higher,
+        better=better,
         real={} if floor is None else {name: floor},
         intervals={name: (values[0] - 1, values[0] + 1)},
     )
@@ -27,11 +29,11 @@ def measurement(name: str, *values: float, higher: bool = False, floor: float | 
 RESULTS = {
     "runs/a/snapshots/000010.safetensors": [
         measurement("fd", 30.0, floor=3.0),
-        measurement("pr", 0.5, 0.4, higher=True),
+        measurement("pr", 0.5, 0.4, better="higher"),
     ],
     "runs/b/snapshots/000010.safetensors": [
         measurement("fd", 20.0, floor=3.0),
-        measurement("pr", 0.3, 0.6, higher=True),
+        measurement("pr", 0.3, 0.6, better="higher"),
     ],
 }
 

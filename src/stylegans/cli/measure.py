@@ -25,6 +25,10 @@ FEW = 5000
 """Below this a Fréchet distance's bias is large."""
 
 
+ATTRIBUTES = "attributes.safetensors"
+"""What separability's classifiers have learnt."""
+
+
 @dataclass(frozen=True)
 class Measure:
     """The papers' metrics of a model, or of several side by side."""
@@ -140,7 +144,9 @@ def measure(
         out = options.out or (folder_of_comparison(options) if is_comparison(options, options.models) else None)
         out = out or run_of(opened.file) or opened.file.parent
         show(name, ordered, opened.subject, console)
-        write(out, ordered, opened.subject, stem=opened.file.stem, console=console)
+        run = run_of(opened.file)
+        stem = f"{run.name}-{opened.file.stem}" if run else opened.file.stem
+        write(out, ordered, opened.subject, stem=stem, console=console)
     return ordered
 
 
@@ -170,26 +176,27 @@ def show(name: str, found: "Sequence[Measurement]", subject: "Subject", console:
 
     against = f" against {subject.data}" if subject.data else ""
     table = Table(title=f"{name}{against}", title_justify="left")
-    for heading in ("metric", "value", "95 %", "real"):
-        table.add_column(heading, justify="left" if heading == "metric" else "right", no_wrap=True)
-    for heading in ("generated", "real pictures", "features"):
-        table.add_column(heading, justify="left" if heading == "features" else "right")
+    table.add_column("metric", no_wrap=True)
+    with_intervals = any(one.intervals for one in found)
+    for heading in ("value", *["95 %"] * with_intervals, "real", "generated", "compared with"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for one in found:
         for key, value in one.values.items():
-            interval = "{:.4g} to {:.4g}".format(*one.intervals[key]) if key in one.intervals else ""
+            interval = "{:.4g} … {:.4g}".format(*one.intervals[key]) if key in one.intervals else ""
             real = f"{one.real[key]:.4g}" if key in one.real else ""
             counts = str(one.num_generated), str(one.num_real or "")
-            table.add_row(key, f"{value:.4g}", interval, real, *counts, one.features)
+            table.add_row(key, f"{value:.4g}", *[interval] * with_intervals, real, *counts)
     console.print(table)
     for note in notes(found):
-        console.print(note)
+        console.print(note, soft_wrap=True)
 
 
 def notes(found: "Sequence[Measurement]") -> list[str]:
     """What a reader of the numbers should know."""
-    lines = [f"{one.name}: {one.protocol}; seed {one.seed}" for one in found]
+    lines = list(dict.fromkeys(one.protocol for one in found))
+    lines += [f"{one.name}: {one.definition} ({one.features})" for one in found]
     if any(one.real for one in found):
-        lines.append("real: the same of real pictures, between two halves of them; of MS-SSIM and LPIPS among them")
+        lines.append("real: what real pictures get, half of them against the other half, or among themselves")
     few = [one.name for one in found if one.num_generated < FEW and one.name.startswith(("fd_", "fid", "mix"))]
     if few:
         lines.append(
@@ -197,8 +204,8 @@ def notes(found: "Sequence[Measurement]") -> list[str]:
         )
     for one in found:
         weak = one.details.get("no better than chance")
-        if weak:
-            lines.append(f"{one.name}: classifiers no better than chance: {', '.join(map(str, weak))}")  # type: ignore[call-overload]
+        if isinstance(weak, list) and weak:
+            lines.append(f"{one.name}: classifiers no better than chance: {', '.join(weak)}")
     return lines
 
 
@@ -218,6 +225,9 @@ def write(out: Path, found: "Sequence[Measurement]", subject: "Subject", *, stem
             for name, picture in one.figures.items():
                 save_png(out / f"{stem}-{name}.png", picture)
                 console.print(f"wrote {out / f'{stem}-{name}.png'}")
+            if one.learnt is not None:
+                one.learnt.save(out / ATTRIBUTES)
+                console.print(f"wrote {out / ATTRIBUTES}, for --classifiers")
     except OSError as error:
         raise RunFailed(f"--out: {out} cannot be written ({error.strerror or error}); the numbers are above") from error
     console.print(f"recorded in {path}")

@@ -1,7 +1,7 @@
 """Where what can be computed or downloaded again is kept: one folder per user.
 
-``$STYLEGANS_CACHE``, else ``$XDG_CACHE_HOME/stylegans``, else ``~/.cache/stylegans``. Everything in it may be deleted at
-any time.
+``$STYLEGANS_CACHE``, else ``$XDG_CACHE_HOME/stylegans``, else ``~/.cache/stylegans``. Everything in it may be deleted
+at any time.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What every metric of one measurement shares: the generator, the real pictures, the networks, and how to go about it."""
+"""What every metric of one measurement shares: the generator, the real pictures, the networks, and how to proceed."""
 
 from collections.abc import Generator as Steps
 from collections.abc import Mapping
@@ -125,8 +125,9 @@ class Context:
             seed=self.seed,
             features=getattr(network, "name", one.network),
             features_sha256=sha256,
-            protocol=protocol(one, self.G) + note,
-            higher_is_better=one.higher_is_better,
+            definition=one.paper + note,
+            protocol=protocol(self.G, self.seed),
+            better=one.better,
             real=named(one, real or {}),
             intervals=named(one, intervals or {}),
             details=dict(details or {}),
@@ -139,8 +140,8 @@ def named(one: Recipe, values: Mapping[str, T]) -> dict[str, T]:
     return {f"{one.name}_{key}" if key else one.name: value for key, value in values.items()}
 
 
-def protocol(one: Recipe, G: Generator) -> str:
-    """What was done, in words."""
+def protocol(G: Generator, seed: int) -> str:
+    """Which pictures are measured, in words."""
     noise = "noise drawn per picture" if G.has_noise else "no noise inputs"
     height, width = G.img_resolution
-    return f"{one.paper}; {width}x{height}, no truncation, {noise}, latents RandomState(seed).randn"
+    return f"pictures of {width}x{height}, not truncated, {noise}, latents of RandomState({seed}).randn"

@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from stylegans.metrics.attributes import LinearAttributes
+from stylegans.metrics.recipes import Better
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -21,10 +24,12 @@ class Measurement:
     """The network that saw the pictures; 'pixels' for none."""
     features_sha256: str
     """Of its weights."""
+    definition: str
+    """What the metric is, in words."""
     protocol: str
-    """What was done, in words."""
-    higher_is_better: bool = False
-    """Of the first value."""
+    """Which pictures it was given, in words."""
+    better: Better = "lower"
+    """Of the first value; '': neither, it should be what real pictures have."""
     real: dict[str, float] = field(default_factory=dict)
     """The same of real pictures, where that has a meaning. Of a distance it is its floor: between two random halves of
     the real pictures, about what a perfect generator would get. The halves hold half as many pictures, and fewer
@@ -35,6 +40,8 @@ class Measurement:
     """What else a reader may want to know: how good the classifiers were, how many samples a limit left out."""
     figures: dict[str, np.ndarray] = field(default_factory=dict)
     """Pictures [H, W, C] by name."""
+    learnt: LinearAttributes | None = None
+    """Attribute classifiers that were trained on the way, to be kept."""
     seconds: float = 0.0
     """What it took, the shared pass over the pictures left out."""
 

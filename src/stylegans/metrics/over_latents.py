@@ -92,13 +92,16 @@ def separable(one: Recipe, context: Context) -> Outcome:
         details["classifiers"] = [asdict(quality) for quality in judges.qualities]
         details["no better than chance"] = list(judges.no_better_than_chance)
         details["left out"] = list(judges.left_out)
-    return context.measurement(
+    dim = max(z.shape[1], w.shape[1])
+    few = f"; fewer than {2 * dim} points in {dim} dimensions: chance separates them" if keep < 2 * dim else ""
+    measurement = context.measurement(
         one,
         {name: found.score for name, found in spaces.items()},
         num=one.num,
         details=details,
-        note=f"; linear SVM on the {keep} surest of {one.num} pictures of each of {len(judges.names)} attributes",
+        note=f"; linear SVM on the {keep} surest of {one.num} pictures of each of {len(judges.names)} attributes{few}",
     )
+    return replace(measurement, learnt=judges if isinstance(judges, LinearAttributes) else None)
 
 
 def learnt(one: Recipe, context: Context) -> Steps[Progress, None, AttributeClassifiers | None]:

@@ -27,6 +27,8 @@ Kind = Literal[
     "mixing",
 ]
 
+Better = Literal["lower", "higher", ""]
+
 Network = Literal["inception", "vgg16", "dinov2", "mobilenet", "lpips_vgg16", "lpips_alexnet", "pixels"]
 """What sees the pictures. 'pixels': nothing but themselves."""
 
@@ -64,8 +66,8 @@ class Recipe:
     """Whether ``reals`` stays as it is when ``num`` is made smaller."""
     mirrored: bool = False
     """Whether a set that is trained on with mirrored pictures is compared with them too."""
-    higher_is_better: bool = False
-    """Of the first of its values."""
+    better: Better = "lower"
+    """Of the first of its values; '': neither, it should be what real pictures have."""
     space: Literal["z", "w"] = "w"
     """Of a path length."""
     ends: Literal["full", "end"] = "end"
@@ -106,9 +108,9 @@ def _over_features(network: Network, short: str, *, num: int) -> Iterable[Recipe
     long = {"mobilenet": "MobileNetV2", "dinov2": "DINOv2"}[network]
     yield Recipe(f"fd_{short}", "frechet", network, num, f"{frechet} {long}", reals=num)
     yield Recipe(f"kd_{short}", "kernel", network, num, f"{kernel} {long}", reals=num)
-    yield Recipe(f"pr_{short}", "precision-recall", network, num, f"{nearest} {long}", reals=num, higher_is_better=True)
-    yield Recipe(f"dc_{short}", "density-coverage", network, num, f"{dense} {long}", reals=num, higher_is_better=True)
-    yield Recipe(f"nn_{short}", "neighbours", network, num, f"{copies} {long}", higher_is_better=True, whole_set=True)
+    yield Recipe(f"pr_{short}", "precision-recall", network, num, f"{nearest} {long}", reals=num, better="higher")
+    yield Recipe(f"dc_{short}", "density-coverage", network, num, f"{dense} {long}", reals=num, better="higher")
+    yield Recipe(f"nn_{short}", "neighbours", network, num, f"{copies} {long}", better="", whole_set=True)
 
 
 def _path_lengths(name: str, network: Network, *, num: int) -> Iterable[Recipe]:
@@ -138,7 +140,7 @@ def _published() -> Iterable[Recipe]:
     )
     yield Recipe("kid50k", "kernel", "inception", 50_000, kid, reals=50_000, mirrored=True)
     score = "inception score, ten splits (Salimans et al. 2016)"
-    yield Recipe("is50k", "inception-score", "inception", 50_000, score, higher_is_better=True)
+    yield Recipe("is50k", "inception-score", "inception", 50_000, score, better="higher")
     nearest = "precision and recall, k = 3 (Kynkäänniemi et al. 2019)"
     yield Recipe(
         "pr50k3_full",
@@ -148,20 +150,18 @@ def _published() -> Iterable[Recipe]:
         f"{nearest}, against the whole set",
         reals=LIMIT_NEIGHBOURS,
         whole_set=True,
-        higher_is_better=True,
+        better="higher",
     )
-    yield Recipe(
-        "pr50k3", "precision-recall", "vgg16", 50_000, nearest, reals=50_000, mirrored=True, higher_is_better=True
-    )
+    yield Recipe("pr50k3", "precision-recall", "vgg16", 50_000, nearest, reals=50_000, mirrored=True, better="higher")
     dense = "density and coverage, k = 5 (Naeem et al. 2020)"
-    yield Recipe("dc50k5", "density-coverage", "vgg16", 50_000, dense, reals=50_000, higher_is_better=True)
+    yield Recipe("dc50k5", "density-coverage", "vgg16", 50_000, dense, reals=50_000, better="higher")
     yield from _path_lengths("{}_{}", "lpips_vgg16", num=50_000)
     mixed = "Fréchet Inception distance with 1 to 4 latents mixed (Karras et al. 2019, table 2)"
     yield Recipe("mix50k_full", "mixing", "inception", 50_000, mixed, whole_set=True)
     swd = "sliced Wasserstein distance × 10³ by resolution (Karras et al. 2018, table 1)"
     yield Recipe("swd16k", "sliced-wasserstein", "pixels", 16_384, swd, reals=16_384, mirrored=True)
-    ssim = "MS-SSIM between pairs of generated pictures (Karras et al. 2018, table 1)"
-    yield Recipe("msssim10k", "ms-ssim", "pixels", 10_000, ssim, reals=10_000)
+    ssim = "MS-SSIM between 10,000 pairs of generated pictures (Karras et al. 2018, table 1)"
+    yield Recipe("msssim10k", "ms-ssim", "pixels", 20_000, ssim, reals=20_000, better="")
 
 
 OFFLINE_PICTURES = 5_000
@@ -171,12 +171,10 @@ OFFLINE_PICTURES = 5_000
 def _offline() -> Iterable[Recipe]:
     yield from _over_features("mobilenet", "mobilenet", num=OFFLINE_PICTURES)
     score = "inception score with MobileNetV2 for the Inception, ten splits (Salimans et al. 2016)"
-    yield Recipe("is_mobilenet", "inception-score", "mobilenet", OFFLINE_PICTURES, score, higher_is_better=True)
+    yield Recipe("is_mobilenet", "inception-score", "mobilenet", OFFLINE_PICTURES, score, better="higher")
     yield from _path_lengths("{}_alex_{}", "lpips_alexnet", num=OFFLINE_PICTURES)
     diverse = "LPIPS between pairs of generated pictures (Zhang et al. 2018), by AlexNet"
-    yield Recipe(
-        "lpips_alex", "lpips", "lpips_alexnet", OFFLINE_PICTURES, diverse, reals=OFFLINE_PICTURES, higher_is_better=True
-    )
+    yield Recipe("lpips_alex", "lpips", "lpips_alexnet", OFFLINE_PICTURES, diverse, reals=OFFLINE_PICTURES, better="")
     separable = "linear separability (Karras et al. 2019, section 4.2) by classifiers trained on the set's labels"
     yield Recipe("ls_mobilenet", "separability", "mobilenet", 20_000, separable, reals=20_000, whole_set=True)
     mixed = "Fréchet distance in MobileNetV2's features with 1 to 4 latents mixed (Karras et al. 2019, table 2)"

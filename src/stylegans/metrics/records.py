@@ -46,6 +46,7 @@ def to_dict(measurement: Measurement, subject: Subject) -> dict[str, Any]:
         "seed": measurement.seed,
         "features": measurement.features,
         "features_sha256": measurement.features_sha256,
+        "definition": measurement.definition,
         "protocol": measurement.protocol,
         "details": measurement.details,
         "seconds": round(measurement.seconds, 3),

@@ -29,7 +29,10 @@ class Separability:
     """Of one latent space; a value per attribute, in the logits' order."""
 
     entropies: tuple[float, ...]
-    """H(Y | X) in bits, from 0 (a half-space) to 1 (a hyperplane says nothing)."""
+    """H(Y | X) in bits, from 0 (a half-space) to H(Y) (a hyperplane says nothing)."""
+    ceilings: tuple[float, ...]
+    """H(Y) in bits: 1 where half the pictures kept have the attribute, near 0 where nearly all are on one side, and
+    there is next to nothing to separate."""
     accuracies: tuple[float, ...]
     """Shares of the points kept that lie on their own side of the SVM's hyperplane; 1 where there was one side only."""
     positives: tuple[float, ...]
@@ -68,6 +71,7 @@ def separability(latents: np.ndarray, logits: np.ndarray, *, keep: int = PUBLISH
     fits = [_separate(latents, column, keep=keep, seed=seed) for column in logits.T]
     return Separability(
         entropies=tuple(fit.entropy for fit in fits),
+        ceilings=tuple(entropy(np.array([fit.positives, 1 - fit.positives])) for fit in fits),
         accuracies=tuple(fit.accuracy for fit in fits),
         positives=tuple(fit.positives for fit in fits),
         unconverged=tuple(i for i, fit in enumerate(fits) if not fit.converged),
@@ -109,17 +113,17 @@ def entropy(p: np.ndarray) -> float:
     """−Σ p log₂ p of a distribution of any shape, normalised if it is not; 0 log 0 = 0."""
     p = np.asarray(p, dtype=np.float64)
     p = p[p > 0] / p.sum()
-    return max(-float(p @ np.log2(p)), 0.0)
+    return max(0.0, -float(p @ np.log2(p)))
 
 
 def mutual_information(table: np.ndarray) -> float:
     """I(X; Y) = H(X) + H(Y) − H(X, Y) in bits, never below 0; X down the rows of ``table``, Y along its columns."""
-    return max(entropy(table.sum(axis=1)) + entropy(table.sum(axis=0)) - entropy(table), 0.0)
+    return max(0.0, entropy(table.sum(axis=1)) + entropy(table.sum(axis=0)) - entropy(table))
 
 
 def conditional_entropy(table: np.ndarray) -> float:
     """H(Y | X) = H(Y) − I(X; Y) in bits, never below 0; X down the rows of ``table``, Y along its columns."""
-    return max(entropy(table.sum(axis=0)) - mutual_information(table), 0.0)
+    return max(0.0, entropy(table.sum(axis=0)) - mutual_information(table))
 
 
 def check_installed(*, option: str = "--metrics") -> None:

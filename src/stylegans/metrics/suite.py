@@ -62,6 +62,10 @@ COMPARES: tuple[Kind, ...] = (
 """Kinds that cannot do without real pictures."""
 
 
+FEWEST_OF: dict[Kind, int] = {"precision-recall": 8, "density-coverage": 12}
+"""Pictures whose halves still have k-th nearest neighbours; other kinds need ``FEWEST``."""
+
+
 @dataclass
 class Suite:
     """What measures: the real pictures, the networks to see with, and how. One can measure many generators."""
@@ -185,12 +189,13 @@ def check_pictures(one: Recipe, context: Context) -> None:
             f"{one.name}: pictures of {channels} channels cannot be measured: feature networks see 1 (grey), 3 or 4 "
             f"(RGBA); swd16k and msssim10k look at any"
         )
-    if one.num < FEWEST:
-        raise UserError(f"{one.name}: --num: a distance needs at least {FEWEST} generated pictures, not {one.num}")
+    fewest = FEWEST_OF.get(one.kind, FEWEST)
+    if one.num < fewest:
+        raise UserError(f"{one.name}: --num: needs at least {fewest} generated pictures, not {one.num}")
     if one.kind in COMPARES:
         reals = context.real_pictures(one.name)
-        if reals.count < FEWEST:
-            raise UserError(f"{one.name}: --data: needs at least {FEWEST} real pictures, not {reals.count}")
+        if reals.count < fewest:
+            raise UserError(f"{one.name}: --data: needs at least {fewest} real pictures, not {reals.count}")
 
 
 def fd_mobilenet(

@@ -1,5 +1,7 @@
 """The metrics of a run: which, of how many pictures, seen by what. Their seed is 0 whatever the run's is."""
 
+from collections.abc import Sequence
+
 import torch
 
 from stylegans.config import Run
@@ -12,6 +14,7 @@ from stylegans.metrics.suite import Suite
 from stylegans.networks.base import GeneratorNetwork
 from stylegans.networks.families import build_generator
 from stylegans.networks.protocol import device_of
+from stylegans.runs.report import Comparison
 
 NUM = 1000
 """Pictures of a metric that runs offline, unless the run says otherwise: some seconds' worth. A published name keeps
@@ -54,3 +57,11 @@ def measure(G: GeneratorNetwork, reals: RealFeatures, config: Run) -> list[Measu
     suite = Suite(reals, Networks(config.outputs.features, device=device_of(G)))
     found = {step.name: step for step in suite.measure(G, wanted) if isinstance(step, Measurement)}
     return [found[one.name] for one in wanted]
+
+
+def compared_by(measured: Sequence[Measurement]) -> Comparison | None:
+    """The first number that is the better the lower, or the higher, it is; None: there is none."""
+    for one in measured:
+        if one.better:
+            return Comparison(next(iter(one.values)), one.better)
+    return None

@@ -6,7 +6,7 @@ import math
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,6 +18,14 @@ from stylegans.networks.protocol import Generator, device_of
 
 GRID_SIDE = 1024
 """Sample grids are at most about so many pixels wide and high."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A number by which snapshots are compared."""
+
+    metric: str
+    better: Literal["lower", "higher"]
 
 
 @dataclass(frozen=True)
@@ -36,8 +44,8 @@ class Tick:
     """Most bytes held so far; None: not known."""
     snapshot: str | None = None
     metrics: dict[str, float] = field(default_factory=dict)
-    higher_is_better: bool = False
-    """Of the first metric, by which snapshots are compared."""
+    compared_by: Comparison | None = None
+    """Which of the metrics chooses the best snapshot."""
     guard: dict[str, float] = field(default_factory=dict)
     """What the guard saw, if it looked."""
 

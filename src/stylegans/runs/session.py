@@ -229,7 +229,7 @@ class Session:
             memory=machine.peak_memory(state.device),
             snapshot=checkpoint.name_of(state) if snapshot else None,
             metrics={name: value for found in measured for name, value in found.values.items()},
-            higher_is_better=bool(measured) and measured[0].higher_is_better,
+            compared_by=measuring.compared_by(measured),
             guard={} if signals is None else seen(signals),
         )
         self.log.write(tick)

@@ -33,8 +33,8 @@ def rows(results: Mapping[str, Sequence[Measurement]]) -> list[Row]:
         for place, name in enumerate(same[0].values):
             values = tuple(one.values[name] for one in same)
             best = None
-            if place == 0:  # the others of a metric may point the other way
-                best = values.index(max(values) if same[0].higher_is_better else min(values))
+            if place == 0 and same[0].better:  # the others of a metric may point the other way
+                best = values.index(max(values) if same[0].better == "higher" else min(values))
             intervals = tuple(one.intervals.get(name) for one in same)
             found.append(Row(name, values, same[0].real.get(name), intervals, best))
     return found
@@ -62,11 +62,13 @@ def plot(path: Path, results: Mapping[str, Sequence[Measurement]]) -> None:
             axes.axvline(row.real, color="#c0392b", linewidth=1, linestyle="--")
         axes.set_title(row.name, fontsize=9)
         axes.margins(x=0.25)
+        if min(row.values) >= 0:
+            axes.set_xlim(left=0)
         axes.invert_yaxis()
         axes.tick_params(labelsize=8, labelleft=place % columns == 0)
         axes.spines[["top", "right"]].set_visible(False)
     if any(row.real is not None for row in panels):
-        figure.supxlabel("dark: best of its row; red line: the same of real pictures against real ones", fontsize=8)
+        figure.supxlabel("dark: the best; red line: what real pictures get", fontsize=8)
     with atomic_file(path) as temporary:
         figure.savefig(temporary, format="png")
 
