@@ -139,7 +139,7 @@ def test_nothing_in_an_archive_is_run(tmp_path: Path, place: str) -> None:
         (pickle.dumps({b"data": np.zeros((2, 100), np.uint8)}, 2), "no square RGB picture"),
         (batch(pictures(2, 0), labels=[1]), "has not one class for each"),
         (batch(pictures(2, 0), labels=[1, -1]), "has not one class for each"),
-        (batch(pictures(2, 0), labels=[1, 2])[:3000], "is no whole pickle"),
+        (batch(pictures(2, 0), labels=[1, 2])[:3000], "is no pickle, or a damaged one"),
     ],
 )
 def test_a_damaged_batch_is_one_line(tmp_path: Path, content: bytes, message: str) -> None:

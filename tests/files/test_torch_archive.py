@@ -296,7 +296,7 @@ def test_files_of_other_kinds_are_one_line(tmp_path: Path) -> None:
     path = tmp_path / "x.pt"
     for content in (b"", b"hello", b"\x89PNG\r\n\x1a\n", bytes(1000)):
         path.write_bytes(content)
-        refused(path, "not a weight file, or damaged")
+        refused(path, "is no pickle, or a damaged one")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("a/readme.txt", "hello")

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from stylegans.errors import MissingFile, UserError
-from stylegans.files.unpickle import ARRAYS, LARGEST_PICKLE, Call, _check_steps, _Refused, _Restricted
+from stylegans.files.unpickle import ARRAYS, LARGEST_PICKLE, Call, Outside, Refused, unpickle
 
 ZIP = b"PK\x03\x04"
 LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
@@ -143,18 +143,7 @@ def read_archive(path: str | Path) -> Any:
             return _read_legacy(file, str(path))
         if path.stat().st_size > LARGEST_PICKLE:
             raise UserError(f"{path}: {path.stat().st_size} bytes; at most {LARGEST_PICKLE} are read")
-        return _unpickle(file.read(), _no_storage, str(path))
-
-
-class _Unpickler(_Restricted):
-    """Tensors come from ``storage``, which takes what the pickle says of one and gives a ``Storage``."""
-
-    def __init__(self, content: bytes, storage: Any) -> None:
-        super().__init__(io.BytesIO(content), _Names(NAMES), "latin1")
-        self._storage = storage
-
-    def persistent_load(self, pid: object) -> Any:
-        return self._storage(pid)
+        return _unpickle(file.read(), str(path))
 
 
 class _Names(dict[tuple[str, str], object]):
@@ -166,29 +155,18 @@ class _Names(dict[tuple[str, str], object]):
         return self[key]
 
 
-def _unpickle(content: bytes, storage: Any, where: str) -> Any:
-    try:
-        _check_steps(content)
-        return _Unpickler(content, storage).load()
-    except (_Refused, UserError) as error:
-        raise UserError(f"{where}: {str(error).removeprefix(f'{where}: ')}") from None
-    except Exception as error:  # a damaged pickle raises almost anything
-        raise UserError(
-            f"{where}: not a weight file, or damaged ({' '.join(str(error).split()) or type(error).__name__})"
-        ) from None
-
-
-def _no_storage(pid: object) -> Any:
-    raise _Refused("refers to something outside it; nothing was run")
+def _unpickle(content: bytes, where: str, *, storage: Outside | None = None) -> Any:
+    """One pickle; ``storage`` makes the ``Storage``s of what it says of them."""
+    return unpickle(content, allowed=_Names(NAMES), where=where, encoding="latin1", outside=storage)
 
 
 def _described(pid: Any) -> tuple[torch.dtype, str, int]:
     """A storage's type, key and number of elements, from what a pickle says of it."""
     if not isinstance(pid, tuple) or len(pid) not in (5, 6) or pid[0] != "storage" or any(pid[5:]):
-        raise _Refused("refers to something that is not a storage; nothing was run")
+        raise Refused("refers to something that is not a storage; nothing was run")
     _, dtype, key, _, count, *_ = pid
     if not isinstance(dtype, torch.dtype) or not isinstance(key, str) or not _is_size(count):
-        raise _Refused("describes a storage as no pickler does")
+        raise Refused("describes a storage as no pickler does")
     return dtype, key, count
 
 
@@ -236,7 +214,7 @@ def _read_member(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo
             storages[key] = Storage(torch.frombuffer(content, dtype=dtype) if count else torch.empty(0, dtype=dtype))
         return storages[key]
 
-    return _unpickle(archive.read(members[f"{name}.pkl"]), storage, where)
+    return _unpickle(archive.read(members[f"{name}.pkl"]), where, storage=storage)
 
 
 # --- legacy: torch.save before 1.6, storages inside pickles -----------------------------------------------------------
@@ -263,11 +241,11 @@ def _read_legacy(file: io.BufferedIOBase, where: str) -> Any:
             storages[key] = Storage(torch.zeros(count, dtype=dtype))
         return storages[key]
 
-    _, _, machine = (_unpickle(_next_pickle(file, where), _no_storage, where) for _ in range(3))
+    _, _, machine = (_unpickle(_next_pickle(file, where), where) for _ in range(3))
     if isinstance(machine, dict) and machine.get("little_endian") is False:
         raise UserError(f"{where}: written on a big-endian machine, which is not read")
-    tree = _unpickle(_next_pickle(file, where), storage, where)
-    keys = _unpickle(_next_pickle(file, where), _no_storage, where)
+    tree = _unpickle(_next_pickle(file, where), where, storage=storage)
+    keys = _unpickle(_next_pickle(file, where), where)
     if not isinstance(keys, list) or {*map(str, keys)} != storages.keys():
         raise UserError(f"{where}: damaged: its list of storages is not that of its tensors")
     for key in keys:
@@ -296,10 +274,10 @@ def _next_pickle(file: io.BufferedIOBase, where: str) -> bytes:
 def _load_from_bytes(content: object) -> Any:
     """A storage that was pickled on its own: a whole legacy file within the file."""
     if not isinstance(content, bytes) or not content.startswith(LEGACY):
-        raise _Refused("holds a storage as no pickler writes it")
+        raise Refused("holds a storage as no pickler writes it")
     found = _read_legacy(io.BytesIO(content), "a storage in it")
     if not isinstance(found, Storage):
-        raise _Refused("holds something else where a storage should be")
+        raise Refused("holds something else where a storage should be")
     return found
 
 
@@ -309,29 +287,29 @@ def _load_from_bytes(content: object) -> Any:
 def _rebuild_tensor(storage: object, offset: object, size: object, stride: object, *_: object) -> Stored:
     """A tensor as a view of its storage, which must hold all of it."""
     if not isinstance(storage, Storage) or not isinstance(size, tuple | list) or not isinstance(stride, tuple | list):
-        raise _Refused("makes a tensor as no pickler does")
+        raise Refused("makes a tensor as no pickler does")
     if len(size) != len(stride) or not all(map(_is_size, (offset, *size, *stride))):
-        raise _Refused("makes a tensor of an impossible shape")
+        raise Refused("makes a tensor of an impossible shape")
     numbers = storage.tensor
     if 0 in size:
         return Stored(numbers.new_empty(size))
     last = offset + sum((side - 1) * step for side, step in zip(size, stride, strict=True))
     if last >= len(numbers) or math.prod(size) > len(numbers):
-        raise _Refused(f"makes a tensor of shape {list(size)} of {len(numbers)} numbers")
+        raise Refused(f"makes a tensor of shape {list(size)} of {len(numbers)} numbers")
     return Stored(numbers.as_strided(size, stride, offset))  # type: ignore[arg-type]
 
 
 def _rebuild_parameter(data: object, *_: object) -> Stored:
     """A parameter is the tensor it holds."""
     if not isinstance(data, Stored):
-        raise _Refused("makes a parameter as no pickler does")
+        raise Refused("makes a parameter as no pickler does")
     return data
 
 
 def _persistent(meta: object) -> Inert:
     """An object of NVIDIA's persistent classes: its state without the source code that came with it."""
     if not isinstance(meta, dict) or not isinstance(meta.get("state"), dict):
-        raise _Refused("holds a persistent object without a state")
+        raise Refused("holds a persistent object without a state")
     found = inert(str(meta.get("class_name", "")))()
     found.state = meta["state"]
     return found
@@ -341,7 +319,7 @@ def _scalar(kind: object, content: object) -> object:
     """One of NumPy's numbers, as Python's."""
     dtype = getattr(kind, "value", None)
     if not isinstance(dtype, np.dtype) or not isinstance(content, bytes) or len(content) != dtype.itemsize:
-        raise _Refused("makes a number as no pickler does")
+        raise Refused("makes a number as no pickler does")
     return np.frombuffer(content, dtype)[0].item()
 
 

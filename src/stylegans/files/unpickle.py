@@ -10,7 +10,7 @@ import math
 import pickle
 import pickletools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -25,6 +25,9 @@ MOST_STEPS = 20_000_000
 Allowed = Mapping[tuple[str, str], object]
 """(module, name) as the pickle writes it → what it gets. Classes and built-in functions, or a ``Call``: a pickle can
 set attributes of what it is given, so that a plain Python function would let it change the program."""
+
+Outside = Callable[[object], object]
+"""What a pickle says of something outside it → that thing."""
 
 _EXTENSIONS = ("EXT1", "EXT2", "EXT4")  # names by number, which may be looked up without asking ``find_class``
 _MEMO = ("PUT", "BINPUT", "LONG_BINPUT")
@@ -53,6 +56,7 @@ def unpickle(
     where: str,
     encoding: Literal["ASCII", "latin1", "bytes"] = "ASCII",
     largest: int = LARGEST_PICKLE,
+    outside: Outside | None = None,
 ) -> Any:
     """What a pickle holds, made of Python's own containers, texts and numbers and of what ``allowed`` gives.
 
@@ -60,6 +64,7 @@ def unpickle(
         where: the file, for messages.
         encoding: of texts that Python 2 wrote; 'bytes' leaves them as bytes.
         largest: a longer pickle is refused.
+        outside: what its references to something outside it get; None: they are refused.
 
     Raises:
         UserError: it asks for something that is not allowed, is damaged, or is too large; names ``where``.
@@ -68,45 +73,49 @@ def unpickle(
         raise UserError(f"{where}: a pickle of {len(content)} bytes; at most {largest} are read")
     try:
         _check_steps(content)
-        return _Restricted(io.BytesIO(content), allowed, encoding).load()
-    except _Refused as error:
+        return _Restricted(io.BytesIO(content), allowed, encoding, outside or _nothing).load()
+    except (Refused, UserError) as error:
         raise UserError(f"{where}: {error}") from None
     except Exception as error:  # a damaged pickle raises almost anything
         raise UserError(
-            f"{where}: is no whole pickle ({' '.join(str(error).split()) or type(error).__name__})"
+            f"{where}: is no pickle, or a damaged one ({' '.join(str(error).split()) or type(error).__name__})"
         ) from None
 
 
-class _Refused(Exception):
-    """What the pickle asks for is not allowed."""
+class Refused(Exception):
+    """What the pickle asks for is not allowed. Also for ``Call``s to raise, of arguments that no pickler writes."""
 
 
 class _Restricted(pickle.Unpickler):
-    def __init__(self, stream: io.BytesIO, allowed: Allowed, encoding: str) -> None:
+    def __init__(self, stream: io.BytesIO, allowed: Allowed, encoding: str, outside: Outside) -> None:
         super().__init__(stream, encoding=encoding)
-        self._allowed = allowed
+        self._allowed, self._outside = allowed, outside
 
     def find_class(self, module: str, name: str) -> Any:
         try:
             return self._allowed[module, name]
         except KeyError:
-            raise _Refused(
+            raise Refused(
                 f"asks for {_printable(f'{module}.{name}')}, which no such file needs; nothing was run"
             ) from None
 
-    def persistent_load(self, pid: object) -> Any:
-        raise _Refused("refers to something outside it; nothing was run")
+    def persistent_load(self, pid: object) -> object:
+        return self._outside(pid)
+
+
+def _nothing(pid: object) -> object:
+    raise Refused("refers to something outside it; nothing was run")
 
 
 def _check_steps(content: bytes) -> None:
     """Read the instructions without following them: false lengths and numbers are found before memory is taken."""
     for step, (operation, argument, _) in enumerate(pickletools.genops(content)):
         if operation.name in _EXTENSIONS:
-            raise _Refused("asks for a registered extension, which no such file needs; nothing was run")
+            raise Refused("asks for a registered extension, which no such file needs; nothing was run")
         if operation.name in _MEMO and int(argument or 0) > step:  # picklers number what they keep: 0, 1, 2, …
-            raise _Refused("numbers its parts in a way that no pickler does; nothing was run")
+            raise Refused("numbers its parts in a way that no pickler does; nothing was run")
         if step > MOST_STEPS:
-            raise _Refused(f"has more than {MOST_STEPS} instructions")
+            raise Refused(f"has more than {MOST_STEPS} instructions")
 
 
 def _printable(name: str) -> str:
@@ -127,7 +136,7 @@ class _Type:
     def __init__(self, name: str | bytes, align: object = False, copy: object = True) -> None:
         text = name.decode("ascii") if isinstance(name, bytes) else name
         if re.fullmatch(r"b1|[iu][1248]|f[248]|c(8|16)", text) is None:
-            raise _Refused(f"holds an array of {_printable(str(text))}, not of numbers")
+            raise Refused(f"holds an array of {_printable(str(text))}, not of numbers")
         object.__setattr__(self, "value", np.dtype(text))
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -138,7 +147,7 @@ class _Type:
         _, order, *structure = state
         order = order.decode("ascii") if isinstance(order, bytes) else order
         if order not in ("<", ">", "|", "=") or any(part is not None for part in structure[:3]):
-            raise _Refused("holds an array of records, not of numbers")
+            raise Refused("holds an array of records, not of numbers")
         object.__setattr__(self, "value", self.value.newbyteorder(cast("Any", order)))
 
 
@@ -148,9 +157,9 @@ class _Array(np.ndarray):
     def __setstate__(self, state: Any) -> None:
         _, shape, kind, fortran_order, content = state
         if not isinstance(kind, _Type) or not isinstance(content, bytes):
-            raise _Refused("holds an array of objects, not of numbers")
+            raise Refused("holds an array of objects, not of numbers")
         if not all(isinstance(side, int) and side >= 0 for side in shape):
-            raise _Refused("holds an array of an impossible shape")
+            raise Refused("holds an array of an impossible shape")
         if math.prod(shape) * kind.value.itemsize != len(content):
             raise ValueError(f"an array of shape {list(shape)} with {len(content)} bytes of numbers")
         state = (1, tuple(shape), kind.value, bool(fortran_order), content)
@@ -160,14 +169,14 @@ class _Array(np.ndarray):
 def _reconstruct(kind: object, shape: object, typecode: object) -> _Array:
     """An empty array, which ``_Array.__setstate__`` fills."""
     if kind is not _Array or shape != (0,):
-        raise _Refused("makes an array as no pickler does")
+        raise Refused("makes an array as no pickler does")
     return np.ndarray.__new__(_Array, (0,), np.int8)
 
 
 def _encode(text: str, encoding: str) -> bytes:
     """How Python 3 writes bytes in Python 2's pickles."""
     if encoding not in ("latin1", "latin-1"):
-        raise _Refused(f"encodes text as {_printable(str(encoding))}, as no pickler does")
+        raise Refused(f"encodes text as {_printable(str(encoding))}, as no pickler does")
     return text.encode("latin1")
 
 

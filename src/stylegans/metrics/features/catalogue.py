@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -16,59 +16,51 @@ from stylegans.errors import MissingFile, UserError
 from stylegans.metrics.features import dinov2, inception, lpips, mobilenet, published, vgg16
 from stylegans.metrics.features.network import FeatureNetwork
 from stylegans.metrics.features.weight_files import read_state
-from stylegans.metrics.recipes import RIGHT_NAMES, Network, Recipe
+from stylegans.metrics.recipes import RIGHT_NAMES, TITLES, Network, Recipe
+
+Held = Network | Literal[""]
+"""The network a file holds; '' where it is none that is known here."""
 
 
 @dataclass(frozen=True)
 class Source:
     """A network that is not in the package."""
 
-    title: str
     load: Callable[..., Any]
     """(path, device=) → the network."""
     published: published.Published
-    holds: str
+    holds: Held
     """What ``identify`` says of its files."""
 
 
 SOURCES: dict[Network, Source] = {
-    "inception": Source("FID's Inception", inception.load_file, published.INCEPTION, "inception"),
-    "vgg16": Source("VGG16", vgg16.load_file, published.VGG16, "vgg16"),
-    "lpips_vgg16": Source("VGG16", lpips.load_vgg16, published.VGG16, "vgg16"),
-    "dinov2": Source("DINOv2", dinov2.load_file, published.DINOV2, "dinov2"),
+    "inception": Source(inception.load_file, published.INCEPTION, "inception"),
+    "vgg16": Source(vgg16.load_file, published.VGG16, "vgg16"),
+    "lpips_vgg16": Source(lpips.load_vgg16, published.VGG16, "vgg16"),
+    "dinov2": Source(dinov2.load_file, published.DINOV2, "dinov2"),
 }
 
-TITLES = {
-    "inception": "FID's Inception",
-    "vgg16": "VGG16",
-    "dinov2": "DINOv2",
-    "mobilenet": "MobileNetV2",
-    "alexnet": "AlexNet",
-    "": "no network that is known here",
-}
-"""What ``identify`` says → in words."""
-
-NAMES_OF: Mapping[str, Mapping[str, str]] = {
+NAMES_OF: Mapping[Held, Mapping[str, str]] = {
     "mobilenet": RIGHT_NAMES,
-    "alexnet": RIGHT_NAMES,
+    "lpips_alexnet": RIGHT_NAMES,
     "dinov2": {name: name[0] + "d_dinov2" for name in ("fid50k", "fid50k_full", "kid50k", "kid50k_full")}
     | {"pr50k3": "pr_dinov2", "pr50k3_full": "pr_dinov2", "dc50k5": "dc_dinov2"},
 }
 """The network a file holds → published name → the name that its numbers bear."""
 
 
-def identify(state: Mapping[str, Tensor]) -> str:
-    """Which network these tensors are; '' if none that is known here."""
-    shapes = [tuple(tensor.shape) for tensor in state.values()]
+def identify(state: Mapping[str, Tensor]) -> Held:
+    """Which network these tensors are, by shapes that no other has; '' if none that is known here."""
+    shapes = [tuple(sorted(tensor.shape)) for tensor in state.values()]  # files differ in the order of a kernel's sides
     if any("cls_token" in name for name in state):
         return "dinov2"
-    if (1008, 2048) in shapes or (2048, 1008) in shapes or (1008, 2048, 1, 1) in shapes:
+    if any([side for side in shape if side > 1] == [1008, 2048] for shape in shapes):
         return "inception"
-    if (64, 3, 11, 11) in shapes:
-        return "alexnet"
-    if (64, 3, 3, 3) in shapes and shapes.count((512, 512, 3, 3)) == 5:
+    if (3, 11, 11, 64) in shapes:
+        return "lpips_alexnet"
+    if (3, 3, 3, 64) in shapes and shapes.count((3, 3, 512, 512)) == 5:
         return "vgg16"
-    if (32, 3, 3, 3) in shapes and (1280, 320, 1, 1) in shapes:
+    if (3, 3, 3, 32) in shapes and (1, 1, 320, 1280) in shapes:
         return "mobilenet"
     return ""
 
@@ -93,7 +85,7 @@ class Networks:
         for file in self.files:
             if not file.is_file():
                 raise MissingFile(f"--features: {file}: no such file")
-        self._held: dict[Path, str] = {}
+        self._held: dict[Path, Held] = {}
         self._loaded: dict[str, tuple[Any, str]] = {}
 
     def check(self, recipe: Recipe) -> None:
@@ -131,7 +123,7 @@ class Networks:
         return network, sha256
 
     def _file(self, recipe: Recipe) -> Path:
-        source = SOURCES[recipe.network]
+        source, title = SOURCES[recipe.network], TITLES[recipe.network]
         others = []
         for file in self.files:
             if file not in self._held:
@@ -145,8 +137,9 @@ class Networks:
             held = self._held[file]
             right = NAMES_OF.get(held, {}).get(recipe.name)
             name = f"; its numbers are called {right}" if right else ""
+            inside = TITLES[held] if held else "no network that is known here"
             raise UserError(
-                f"{recipe.name}: this name means {source.title}, and {file} holds {TITLES[held]}{name}; --features says "
-                f"where the weights of {source.title} are, and never chooses another network"
+                f"{recipe.name}: this name means {title}, and {file} holds {inside}{name}; "
+                f"--features says where the weights of {title} are, and never chooses another network"
             )
         return published.find(source.published, needed_by=recipe.name, offline=RIGHT_NAMES.get(recipe.name, ""))
