@@ -55,7 +55,7 @@ def oracle(state: dict[str, Tensor]) -> Any:
     if not hasattr(torch.ops.torchvision, "nms"):  # torchvision without its operators is enough
         for name in ("nms", "qnms"):
             torch.library.define(f"torchvision::{name}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3  # type: ignore[import-not-found]
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "weights.pth"

@@ -12,7 +12,7 @@ import pytest
 
 from stylegans.metrics.features import mobilenet
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "degradations.py"
+SCRIPT = Path(__file__).parents[1] / "benchmarks" / "degradations.py"
 
 
 @pytest.fixture(scope="module")
