@@ -1,4 +1,5 @@
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,19 @@ def test_a_run_is_measured_against_what_it_was_trained_on(pictures: Path, tmp_pa
     assert "msssim10k" in capsys.readouterr().out
 
 
+def test_folders_and_zips_of_pictures_are_measured_too(pictures: Path, tmp_path: Path, capsys: Capture) -> None:
+    with zipfile.ZipFile(tmp_path / "samples.zip", "w") as archive:
+        for path in sorted(pictures.glob("*.png")):
+            archive.write(path, path.name)
+    command = ["measure", str(tmp_path / "samples.zip"), "--data", str(pictures), "--metrics"]
+    assert main([*command, "fd_mobilenet,pr_mobilenet", "--num", "16"]) == 0
+    (first, second) = lines(tmp_path / "measurements.jsonl")
+    assert first["num_generated"] == 16
+    assert second["values"]["pr_mobilenet_precision"] == 1.0  # type: ignore[index]
+    assert main([*command, "ppl_alex_wend"]) == 2
+    assert "need a model, not pictures" in capsys.readouterr().err
+
+
 def test_all_metrics_are_listed_without_a_model(capsys: Capture) -> None:
     assert main(["measure", "--list"]) == 0
     shown = capsys.readouterr().out
@@ -144,6 +158,8 @@ def test_a_published_name_is_never_given_to_another_network(
     assert main([*command, "--features", str(mobilenet)]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
+    assert main([*command, "--features", str(pictures / "dataset.json")]) == 2
+    assert "--features: " in capsys.readouterr().err
     assert "MobileNetV2" in said
     assert "fd_mobilenet" in said
 
@@ -152,7 +168,7 @@ def test_a_published_name_is_never_given_to_another_network(
     ("words", "says"),
     [
         (["--metrics", "fid"], "did you mean fid50k_full"),
-        (["--metrics", "fd_mobilenet", "--num", "3"], "at least 4 generated pictures"),
+        (["--metrics", "fd_mobilenet", "--num", "3"], "at least 4 pictures"),
         (["--num", "0"], "--num: 0"),
         (["--bootstrap", "1"], "--bootstrap: 1"),
         (["--batch", "0"], "--batch: 0"),
@@ -181,4 +197,4 @@ def test_a_model_must_be_named_and_fit_its_data(models: Path, pictures: Path, ca
     assert main(["measure", str(models / "plain.safetensors")]) == 2
     assert "--data: fd_mobilenet needs real pictures" in capsys.readouterr().err
     assert main(["measure", str(models / "small.safetensors"), "--data", str(pictures)]) == 2
-    assert "have 3 channels, the model's 1" in capsys.readouterr().err
+    assert "16x16 in 3 channels do not compare with 16x16 in 1 channel" in capsys.readouterr().err

@@ -122,7 +122,8 @@ def test_copies_of_training_pictures_are_found_and_shown(make_generator, colours
 
 
 def test_one_latent_mixed_is_no_mixing(make_generator, colours, simple):
-    got = measured(Suite(RealFeatures(colours(20)), simple), make_generator(size=16), ["mix_mobilenet", "fd_mobilenet"])
+    data = colours(20, size=16)
+    got = measured(Suite(RealFeatures(data), simple), make_generator(size=16), ["mix_mobilenet", "fd_mobilenet"])
     assert got["mix_mobilenet"].values["mix_mobilenet_1"] == pytest.approx(got["fd_mobilenet"].value, rel=1e-5)
     assert list(got["mix_mobilenet"].values) == [f"mix_mobilenet_{k}" for k in (1, 2, 3, 4)]
 
@@ -140,8 +141,8 @@ def test_without_a_data_set_only_what_needs_none_is_measured(make_generator, sim
 @pytest.mark.parametrize(
     ("names", "num", "count", "says"),
     [
-        (["fd_mobilenet"], 3, 9, "fd_mobilenet: --num: needs at least 4 generated pictures, not 3"),
-        (["dc_mobilenet"], 11, 30, "dc_mobilenet: --num: needs at least 12 generated pictures, not 11"),
+        (["fd_mobilenet"], 3, 9, "fd_mobilenet: --num: needs at least 4 pictures, not 3"),
+        (["dc_mobilenet"], 11, 30, "dc_mobilenet: --num: needs at least 12 pictures, not 11"),
         (["pr_mobilenet"], 11, 7, "pr_mobilenet: --data: needs at least 8 real pictures, not 7"),
         (["fd_mobilenet"], 9, 3, "fd_mobilenet: --data: needs at least 4 real pictures, not 3"),
     ],
@@ -167,6 +168,28 @@ def test_mixing_needs_layers_that_differ(colours, simple, make_generator, monkey
     monkeypatch.setattr(G, "num_ws", 1)
     with pytest.raises(UserError, match="mix_mobilenet: this model takes one style for all layers"):
         measured(Suite(RealFeatures(colours(9)), simple), G, ["mix_mobilenet"])
+
+
+def test_pictures_are_measured_like_a_generators(make_generator, colours, simple):
+    G, data = make_generator(), colours(20)
+    samples = colours(30)
+    samples.values = torch.cat([images for _, images in pictures(G, Sampling(30))])[:, :, 0, 0].numpy()
+    suite = Suite(RealFeatures(data), simple)
+    got = measured(suite, RealFeatures(samples), [*PLAIN, "msssim10k", "lpips_alex"], num=50)
+    assert {one.num_generated for one in got.values()} == {30}
+    expected = frechet_distance(statistics(samples.values.astype(float)), statistics(data.values.astype(float)))
+    assert got["fd_mobilenet"].value == pytest.approx(expected, rel=1e-5)
+    assert "as they are" in got["fd_mobilenet"].protocol
+    assert measured(suite, RealFeatures(data), ["fd_mobilenet"], num=50)["fd_mobilenet"].value == pytest.approx(
+        0, abs=1e-9
+    )
+    with pytest.raises(UserError, match="need a model, not pictures"):
+        measured(suite, RealFeatures(samples), ["ppl_alex_wend"])
+
+
+def test_pictures_of_other_sizes_do_not_compare(make_generator, colours, simple):
+    with pytest.raises(UserError, match="--data: pictures of 4x4 in 3 channels do not compare with 8x8 in 3 channels"):
+        measured(Suite(RealFeatures(colours(20, size=4)), simple), make_generator(), ["fd_mobilenet"])
 
 
 def test_fd_mobilenet_is_written_with_its_protocol_and_never_called_fid(make_generator, colours):

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from stylegans.metrics.records import Subject
     from stylegans.metrics.suite import Step
 
+PIPED_WIDTH = 160
+"""Columns where there is no terminal to fit in."""
+
 FEW = 5000
 """Below this a Fréchet distance's bias is large."""
 
@@ -31,10 +34,11 @@ ATTRIBUTES = "attributes.safetensors"
 
 @dataclass(frozen=True)
 class Measure:
-    """The papers' metrics of a model, or of several side by side."""
+    """The papers' metrics of a model or of pictures, or of several side by side."""
 
     models: tyro.conf.Positional[tuple[str, ...]] = ()
-    """.safetensors models or run directories (RUN@newest, RUN@best, RUN@000200 choose their snapshot)"""
+    """.safetensors models or run directories (RUN@newest, RUN@best, RUN@000200 choose their snapshot); or folders or
+    zips of pictures"""
     data: str | None = None
     """the set to compare with: a path or an embedded set's name; by default the one the run was trained on"""
     metrics: str = "fd_mobilenet"
@@ -78,6 +82,8 @@ def main(argv: list[str]) -> int:
 
     with from_environment() as processes:
         console = Console(markup=False, highlight=False, quiet=not processes.is_first)
+        if not console.is_terminal:
+            console.width = PIPED_WIDTH
         results = {name: measure(name, options, wanted, processes, console) for name in names}
         if processes.is_first and is_comparison(options, names):
             show_comparison(results, folder_of_comparison(options), console)
@@ -116,13 +122,13 @@ def measure(
     from stylegans.metrics.processes import local_device
     from stylegans.metrics.suite import Suite
     from stylegans.runs import machine
-    from stylegans.tools.measure import open_model, run_of
+    from stylegans.tools.measure import open_subject
 
     machine.tune_allocator()
     device = local_device(machine.choose_device(options.device))
     networks = Networks(options.features, device=device)
     separates = any(one.kind == "separability" for one in wanted) and options.classifiers is None
-    opened = open_model(name, data=options.data, labels=separates, xflip=options.xflip, device=device)
+    opened = open_subject(name, data=options.data, labels=separates, xflip=options.xflip, device=device)
     judges = None
     if options.classifiers is not None:
         judges = attributes.load(options.classifiers, mobilenet.load(device=device))
@@ -135,18 +141,15 @@ def measure(
         classifiers=judges,
         processes=processes,
     )
-    suite.check(opened.G, wanted)
+    suite.check(opened.measured, wanted)
     found: dict[str, Measurement] = {}
-    for step in with_progress(suite.measure(opened.G, wanted), quiet=not processes.is_first):
+    for step in with_progress(suite.measure(opened.measured, wanted), quiet=not processes.is_first):
         found[step.name] = step
     ordered = [found[one.name] for one in wanted if one.name in found]
     if processes.is_first:
-        out = options.out or (folder_of_comparison(options) if is_comparison(options, options.models) else None)
-        out = out or run_of(opened.file) or opened.file.parent
+        out = folder_of_comparison(options) if is_comparison(options, options.models) else options.out or opened.home
         show(name, ordered, opened.subject, console)
-        run = run_of(opened.file)
-        stem = f"{run.name}-{opened.file.stem}" if run else opened.file.stem
-        write(out, ordered, opened.subject, stem=stem, console=console)
+        write(out, ordered, opened.subject, stem=opened.name, console=console)
     return ordered
 
 
@@ -172,20 +175,21 @@ def with_progress(steps: "Iterable[Step]", *, quiet: bool) -> "Iterator[Measurem
 
 def show(name: str, found: "Sequence[Measurement]", subject: "Subject", console: "Console") -> None:
     """A table of the numbers, and under it what was done."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     against = f" against {subject.data}" if subject.data else ""
-    table = Table(title=f"{name}{against}", title_justify="left")
+    table = Table(title=f"{name}{against}", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("metric", no_wrap=True)
     with_intervals = any(one.intervals for one in found)
-    for heading in ("value", *["95 %"] * with_intervals, "real", "generated", "compared with"):
+    for heading in ("value", *["95 %"] * with_intervals, "real", "pictures"):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in found:
         for key, value in one.values.items():
             interval = "{:.4g} … {:.4g}".format(*one.intervals[key]) if key in one.intervals else ""
             real = f"{one.real[key]:.4g}" if key in one.real else ""
-            counts = str(one.num_generated), str(one.num_real or "")
-            table.add_row(key, f"{value:.4g}", *[interval] * with_intervals, real, *counts)
+            counts = f"{one.num_generated} / {one.num_real}" if one.num_real else str(one.num_generated)
+            table.add_row(key, f"{value:.4g}", *[interval] * with_intervals, real, counts)
     console.print(table)
     for note in notes(found):
         console.print(note, soft_wrap=True)
@@ -195,6 +199,8 @@ def notes(found: "Sequence[Measurement]") -> list[str]:
     """What a reader of the numbers should know."""
     lines = list(dict.fromkeys(one.protocol for one in found))
     lines += [f"{one.name}: {one.definition} ({one.features})" for one in found]
+    if any(one.num_real for one in found):
+        lines.append("pictures: measured / real")
     if any(one.real for one in found):
         lines.append("real: what real pictures get, half of them against the other half, or among themselves")
     few = [one.name for one in found if one.num_generated < FEW and one.name.startswith(("fd_", "fid", "mix"))]
@@ -239,11 +245,12 @@ def folder_of_comparison(options: Measure) -> Path:
 
 def show_comparison(results: "Mapping[str, Sequence[Measurement]]", out: Path, console: "Console") -> None:
     """The models side by side, in a table and in ``compare.png``; the best of each row is marked."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     from stylegans.tools.compare import plot, rows, short_names
 
-    table = Table(title="side by side (* best)", title_justify="left")
+    table = Table(title="side by side (* best)", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("metric", no_wrap=True)
     for name in short_names(list(results)):
         table.add_column(name, justify="right")

@@ -1,14 +1,16 @@
 """What every metric of one measurement shares: the generator, the real pictures, the networks, and how to proceed."""
 
 from collections.abc import Generator as Steps
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from stylegans.errors import UserError
+from stylegans.metrics import sampling
 from stylegans.metrics.attributes import AttributeClassifiers
 from stylegans.metrics.collectors import Collector
 from stylegans.metrics.features.catalogue import Networks
@@ -27,9 +29,10 @@ Outcome = Steps[Progress, None, Measurement | None]
 
 @dataclass(frozen=True)
 class Context:
-    """One generator's measurement."""
+    """One measurement."""
 
-    G: Generator
+    subject: Generator | RealFeatures
+    """What is measured: a generator, or pictures from wherever they are."""
     reals: RealFeatures | None
     networks: Networks
     seed: int
@@ -40,13 +43,56 @@ class Context:
     processes: Processes = ALONE
 
     @property
+    def G(self) -> Generator:
+        """The generator.
+
+        Raises:
+            UserError: pictures are measured, and there is none.
+        """
+        if isinstance(self.subject, RealFeatures):
+            raise UserError(
+                "MODEL: path length, separability and mixing draw pictures of their own and need a model, not pictures"
+            )
+        return self.subject
+
+    @property
     def device(self) -> torch.device:
-        return device_of(self.G)
+        return self.networks.device if isinstance(self.subject, RealFeatures) else device_of(self.subject)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the pictures."""
+        if isinstance(self.subject, RealFeatures):
+            return self.subject.shape
+        return (self.subject.img_channels, *self.subject.img_resolution)
 
     @property
     def pictures_at_a_time(self) -> int:
         """Even, so that no pair is torn."""
-        return batch_for(self.G.img_resolution, self.device) if self.batch is None else self.batch + self.batch % 2
+        return batch_for(self.shape[1:], self.device) if self.batch is None else self.batch + self.batch % 2
+
+    def available(self, num: int) -> int:
+        """``num``, or the number of pictures where there are fewer."""
+        return min(num, self.subject.count) if isinstance(self.subject, RealFeatures) else num
+
+    def pictures(self, num: int) -> Iterator[tuple[range, Tensor]]:
+        """This process's share of the pictures that are measured: (which, uint8 [n, C, H, W]), in batches.
+
+        Of a set of pictures the first ``num`` of an order drawn by the seed: near-copies often stand side by side.
+        """
+        if not isinstance(self.subject, RealFeatures):
+            return sampling.pictures(self.subject, self.sampling(num))
+        numbers = np.random.default_rng(self.seed).permutation(self.subject.count)[:num]
+        return self.subject.pictures(
+            numbers, batch=self.pictures_at_a_time, device=self.device, processes=self.processes
+        )
+
+    def these(self, numbers: np.ndarray, *, num: int) -> np.ndarray:
+        """Some of ``pictures(num)``: uint8 [n, C, H, W]."""
+        if not isinstance(self.subject, RealFeatures):
+            return sampling.these(self.subject, self.sampling(num), numbers)
+        order = np.random.default_rng(self.seed).permutation(self.subject.count)
+        return self.subject.some(order[numbers])
 
     def sampling(self, num: int) -> Sampling:
         """``num`` latents with the labels that the set's pictures have, in shares.
@@ -126,7 +172,7 @@ class Context:
             features=getattr(network, "name", one.network),
             features_sha256=sha256,
             definition=one.paper + note,
-            protocol=protocol(self.G, self.seed),
+            protocol=self.protocol(),
             better=one.better,
             real=named(one, real or {}),
             intervals=named(one, intervals or {}),
@@ -134,14 +180,16 @@ class Context:
             figures=dict(figures or {}),
         )
 
+    def protocol(self) -> str:
+        """Which pictures are measured, in words."""
+        _, height, width = self.shape
+        if isinstance(self.subject, RealFeatures):
+            return f"pictures of {width}x{height} as they are, chosen by seed {self.seed} where there are more"
+        noise = "noise drawn per picture" if self.subject.has_noise else "no noise inputs"
+        latents = f"latents of RandomState({self.seed}).randn"
+        return f"pictures of {width}x{height}, not truncated, {noise}, {latents}"
+
 
 def named(one: Recipe, values: Mapping[str, T]) -> dict[str, T]:
     """'' → the recipe's name, 'recall' → the recipe's name and '_recall'."""
     return {f"{one.name}_{key}" if key else one.name: value for key, value in values.items()}
-
-
-def protocol(G: Generator, seed: int) -> str:
-    """Which pictures are measured, in words."""
-    noise = "noise drawn per picture" if G.has_noise else "no noise inputs"
-    height, width = G.img_resolution
-    return f"pictures of {width}x{height}, not truncated, {noise}, latents of RandomState({seed}).randn"

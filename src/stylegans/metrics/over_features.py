@@ -7,7 +7,6 @@ from dataclasses import asdict
 import numpy as np
 import torch
 
-from stylegans.files.pictures import to_8_bits
 from stylegans.metrics import memorisation
 from stylegans.metrics.bootstrap import interval
 from stylegans.metrics.context import Context, Outcome
@@ -20,7 +19,6 @@ from stylegans.metrics.neighbours import nearest, nearest_others
 from stylegans.metrics.precision_recall import precision_recall
 from stylegans.metrics.reals import RealSet, real_set
 from stylegans.metrics.recipes import Kind, Recipe
-from stylegans.metrics.sampling import these
 
 Comparison = Callable[[np.ndarray, RealSet, Context], dict[str, float]]
 """(features [N, dim] of generated pictures, the real ones, …) → values by what is added to the recipe's name."""
@@ -106,25 +104,18 @@ def neighbours(one: Recipe, features: np.ndarray | None, context: Context) -> Ou
     summary = memorisation.compare(found, others)
     rows = np.concatenate([np.argsort(found, kind="stable")[:SHOWN], np.arange(min(SHOWN, len(features)))])
     beside = nearest(features[rows], real.features, min(NEIGHBOURS_SHOWN, len(real.features)), device=context.device)
-    numbers = context.real_pictures(one.name).chosen(context.choice(one))
-    samples = these(context.G, context.sampling(one.num), rows)
+    reals = context.real_pictures(one.name)
+    training = reals.some(reals.chosen(context.choice(one))[beside.indices])
     return context.measurement(
         one,
         {"ratio": summary.ratio, "copies": summary.copies},
         num=len(features),
         num_real=real.gaussian.count,
         details=asdict(summary),
-        figures={one.name: memorisation.figure(samples, training_pictures(numbers[beside.indices], context))},
+        figures={one.name: memorisation.figure(context.these(rows, num=one.num), training)},
         note="; distance to the nearest training picture over that of training pictures among themselves, and the "
         "share nearer than 1 % of those",
     )
-
-
-def training_pictures(numbers: np.ndarray, context: Context) -> np.ndarray:
-    """Real pictures [n, k] by number → uint8 [n, k, C, H, W]."""
-    dataset = context.real_pictures("nearest neighbours").dataset
-    images = np.stack([dataset.image(int(number)) for number in numbers.flatten()])
-    return to_8_bits(images).reshape(*numbers.shape, *images.shape[1:])
 
 
 def score(one: Recipe, features: np.ndarray | None, context: Context) -> Outcome:

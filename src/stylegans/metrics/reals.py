@@ -119,6 +119,12 @@ class RealFeatures:
     _hash: str | None = None
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of its pictures."""
+        channels, height, width = self.dataset.image(0).shape
+        return channels, height, width
+
+    @property
     def count(self) -> int:
         """Pictures in the set, the mirrored ones left out."""
         return len(self.dataset) // 2 if self.dataset.xflip else len(self.dataset)
@@ -143,6 +149,11 @@ class RealFeatures:
                 some = numbers[start : start + batch]
                 images = np.stack([self.dataset.image(int(index)) for index in some])
                 yield range(start, start + len(some)), torch.from_numpy(to_8_bits(images)).to(device)
+
+    def some(self, numbers: np.ndarray) -> np.ndarray:
+        """The pictures ``numbers`` [...], uint8 [..., C, H, W]."""
+        images = np.stack([self.dataset.image(int(number)) for number in numbers.flatten()])
+        return to_8_bits(images).reshape(*numbers.shape, *images.shape[1:])
 
     def labels(self, num: int, *, c_dim: int, seed: int) -> Tensor:
         """Labels [num, c_dim] of pictures drawn by ``seed``: as the set has them, as often as it has them.

@@ -24,7 +24,7 @@ class Subject:
     model: str
     """As the user named it."""
     model_sha256: str
-    """Of the file."""
+    """Of the file; of pictures, of their names and contents."""
     data: str
     """The set's name; empty where none was used."""
     data_hash: str

@@ -1,4 +1,4 @@
-"""A generator measured by any number of recipes at once, against a data set.
+"""A generator, or a set of pictures, measured by any number of recipes at once against a data set.
 
     suite = Suite(RealFeatures(data))
     for step in suite.measure(G, recipes_of(["fd_mobilenet", "kd_mobilenet"])):
@@ -25,7 +25,6 @@ from stylegans.metrics.measurement import Measurement
 from stylegans.metrics.processes import ALONE, Processes
 from stylegans.metrics.reals import FEWEST, MOST_KEPT, Progress, RealFeatures
 from stylegans.metrics.recipes import Kind, Recipe, recipe
-from stylegans.metrics.sampling import pictures
 from stylegans.networks.protocol import Generator, device_of
 
 Step = Progress | Measurement
@@ -68,7 +67,7 @@ FEWEST_OF: dict[Kind, int] = {"precision-recall": 8, "density-coverage": 12}
 
 @dataclass
 class Suite:
-    """What measures: the real pictures, the networks to see with, and how. One can measure many generators."""
+    """What measures: the real pictures, the networks to see with, and how. One can measure much."""
 
     reals: RealFeatures | None
     """None: only what needs no real pictures can be measured."""
@@ -83,28 +82,32 @@ class Suite:
     """Of the attributes that separability is about; None: learnt from the data set's labels."""
     processes: Processes = ALONE
 
-    def check(self, G: Generator, recipes: Sequence[Recipe]) -> None:
+    def check(self, subject: Generator | RealFeatures, recipes: Sequence[Recipe]) -> None:
         """Find whatever stands in the way, before any work is done.
 
         Raises:
             UserError: a recipe makes no sense for this generator or data set; names it and says what to do.
             MissingFile: a network's weights are not here and cannot be fetched.
         """
-        context = self._context(G)
+        context = self._context(subject)
         for one in recipes:
             check_pictures(one, context)
             if one.kind in OVER_OWN_SAMPLES:
                 over_latents.check(one, context)
             self.networks.check(one)
 
-    def measure(self, G: Generator, recipes: Sequence[Recipe]) -> Steps[Step, None, None]:
-        """Measure ``G``, on the device it stands on: progress and, in the first process, a measurement per recipe.
+    def measure(self, subject: Generator | RealFeatures, recipes: Sequence[Recipe]) -> Steps[Step, None, None]:
+        """Measure: progress and, in the first process, a measurement per recipe.
+
+        Args:
+            subject: a generator, on the device it stands on; or pictures, on the networks' device, by what looks at
+                plain samples.
 
         Raises:
             UserError, MissingFile: see ``check``.
         """
-        self.check(G, recipes)
-        context = self._context(G)
+        self.check(subject, recipes)
+        context = self._context(subject)
         plain = [fitted(one, context) for one in recipes if one.kind in OVER_PLAIN_SAMPLES]
         kept = yield from one_pass(plain, context)
         for one in sorted(plain, key=lambda one: -(one.reals or MOST_KEPT)):  # what is known of all serves some
@@ -114,9 +117,9 @@ class Suite:
             if one.kind in OVER_OWN_SAMPLES:
                 yield from timed(OVER_OWN_SAMPLES[one.kind](one, context))
 
-    def _context(self, G: Generator) -> Context:
+    def _context(self, subject: Generator | RealFeatures) -> Context:
         return Context(
-            G, self.reals, self.networks, self.seed, self.batch, self.resamples, self.classifiers, self.processes
+            subject, self.reals, self.networks, self.seed, self.batch, self.resamples, self.classifiers, self.processes
         )
 
 
@@ -136,11 +139,11 @@ def one_pass(recipes: Sequence[Recipe], context: Context) -> Steps[Progress, Non
         sharing = [one for one in recipes if collector_name(one) == name]
         collectors[name] = collector(sharing[0], max(one.num for one in sharing), context)
     num, done = max((one.num for one in recipes), default=0), 0
-    for numbers, images in pictures(context.G, context.sampling(num)) if num else ():
+    for numbers, images in context.pictures(num) if num else ():
         for each in collectors.values():
             each.update(numbers, images)
         done = min(num, done + len(numbers) * context.processes.count)
-        yield Progress("generated pictures", done, num)
+        yield Progress("pictures", done, num)
     kept = {}
     for name, each in collectors.items():
         shares = context.processes.gather(each.share())
@@ -170,11 +173,11 @@ def collector(one: Recipe, num: int, context: Context) -> Collector:
 
 
 def fitted(one: Recipe, context: Context) -> Recipe:
-    """Equal, even numbers on both sides, where a metric compares only those."""
-    if one.kind != "sliced-wasserstein":
-        return one
-    count = context.real_pictures(one.name).count
-    return one.with_num(min(one.num, count) // 2 * 2)
+    """The recipe for as many pictures as there are; equal, even numbers where a metric compares only those."""
+    num = context.available(one.num)
+    if one.kind == "sliced-wasserstein":
+        num = min(num, context.real_pictures(one.name).count) // 2 * 2
+    return replace(one, num=num) if num < one.num else one
 
 
 def check_pictures(one: Recipe, context: Context) -> None:
@@ -183,19 +186,30 @@ def check_pictures(one: Recipe, context: Context) -> None:
         UserError: the recipe needs real pictures and there are none, or its network cannot see such pictures, or too
             few are asked for.
     """
-    channels = context.G.img_channels
+    channels, *_ = context.shape
     if one.network != "pixels" and channels not in PNG_CHANNELS:
         raise UserError(
             f"{one.name}: pictures of {channels} channels cannot be measured: feature networks see 1 (grey), 3 or 4 "
             f"(RGBA); swd16k and msssim10k look at any"
         )
-    fewest = FEWEST_OF.get(one.kind, FEWEST)
-    if one.num < fewest:
-        raise UserError(f"{one.name}: --num: needs at least {fewest} generated pictures, not {one.num}")
+    fewest, num = FEWEST_OF.get(one.kind, FEWEST), context.available(one.num)
+    if num < fewest:
+        raise UserError(f"{one.name}: --num: needs at least {fewest} pictures, not {num}")
     if one.kind in COMPARES:
         reals = context.real_pictures(one.name)
         if reals.count < fewest:
             raise UserError(f"{one.name}: --data: needs at least {fewest} real pictures, not {reals.count}")
+        if reals.shape != context.shape:
+            raise UserError(
+                f"--data: pictures of {described(reals.shape)} do not compare with {described(context.shape)}; give "
+                f"the set the model was trained on"
+            )
+
+
+def described(shape: tuple[int, int, int]) -> str:
+    """'32x32 in 3 channels'."""
+    channels, height, width = shape
+    return f"{width}x{height} in {channels} channel{'s' * (channels > 1)}"
 
 
 def fd_mobilenet(

@@ -122,12 +122,18 @@ class Networks:
         network, sha256 = self(recipe)
         return network, sha256
 
+    def _identified(self, file: Path) -> Held:
+        try:
+            return identify(read_state(file))
+        except UserError as error:
+            raise UserError(f"--features: {error}") from None
+
     def _file(self, recipe: Recipe) -> Path:
         source, title = SOURCES[recipe.network], TITLES[recipe.network]
         others = []
         for file in self.files:
             if file not in self._held:
-                self._held[file] = identify(read_state(file))
+                self._held[file] = self._identified(file)
             if self._held[file] == source.holds:
                 return file
             others.append(file)
