@@ -179,7 +179,8 @@ def show(name: str, found: "Sequence[Measurement]", subject: "Subject", console:
     from rich.table import Table
 
     against = f" against {subject.data}" if subject.data else ""
-    table = Table(title=f"{name}{against}", title_justify="left", box=SIMPLE_HEAD)
+    console.print(f"{name}{against}", soft_wrap=True)
+    table = Table(box=SIMPLE_HEAD)
     table.add_column("metric", no_wrap=True)
     with_intervals = any(one.intervals for one in found)
     for heading in ("value", *["95 %"] * with_intervals, "real", "pictures"):
@@ -250,7 +251,8 @@ def show_comparison(results: "Mapping[str, Sequence[Measurement]]", out: Path, c
 
     from stylegans.tools.compare import plot, rows, short_names
 
-    table = Table(title="side by side (* best)", title_justify="left", box=SIMPLE_HEAD)
+    console.print("side by side (* best)")
+    table = Table(box=SIMPLE_HEAD)
     table.add_column("metric", no_wrap=True)
     for name in short_names(list(results)):
         table.add_column(name, justify="right")
