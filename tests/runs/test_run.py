@@ -132,6 +132,9 @@ def test_metrics_may_be_measured_every_so_many_ticks_and_what_was_measured_is_ke
         ({"device": "warp"}, "--device"),
         ({"workers": -1}, "--workers"),
         ({"tick_kimg": 0.0}, "--tick-kimg"),
+        ({"metric_ticks": 0}, "--metric-ticks"),
+        ({"metrics": ("fd_mobilenet",), "metric_num": 3}, "fd_mobilenet: --num: needs at least 4 pictures"),
+        ({"metrics": ("ppl2_wend",), "features": ("nowhere.pth",)}, "--features: nowhere.pth: no such file"),
     ],
 )
 def test_wrong_options_are_named_before_anything_is_written(small_run, data, tmp_path, change, says):

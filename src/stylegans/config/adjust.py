@@ -291,6 +291,8 @@ def _check_numbers(run: Run) -> None:
         ("--tick-kimg", outputs.tick_kimg),
         ("--snapshot-kimg", outputs.snapshot_kimg),
         ("--checkpoint-kimg", outputs.checkpoint_kimg),
+        ("--metric-ticks", outputs.metric_ticks),
+        ("--outputs.metric-num", outputs.metric_num),
     ]
     for option, number in above_zero:
         if number is not None and not (number > 0 and math.isfinite(number)):
