@@ -81,6 +81,8 @@ QUICK = [
     "plan --help",
     "edit --help",
     "edit average --help",
+    "measure --help",
+    "measure --list",
     "data list",
     "info emoji",
     "info model.safetensors",
