@@ -210,9 +210,10 @@ def notes(found: "Sequence[Measurement]") -> list[str]:
             f"{', '.join(few)}: of fewer than {FEW} pictures, so biased upwards; compare at equal numbers only"
         )
     for one in found:
-        weak = one.details.get("no better than chance")
-        if isinstance(weak, list) and weak:
-            lines.append(f"{one.name}: classifiers no better than chance: {', '.join(weak)}")
+        for doubt in ("no better than chance", "hardly vary"):
+            named = one.details.get(doubt)
+            if isinstance(named, list) and named:
+                lines.append(f"{one.name}: {doubt}, by their classifiers: {', '.join(named)}")
     return lines
 
 

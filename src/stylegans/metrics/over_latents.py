@@ -23,6 +23,10 @@ from stylegans.metrics.recipes import Recipe
 from stylegans.metrics.sampling import latents, noise_mode
 from stylegans.ops.random import per_sample
 
+LOW_CEILING = 0.2
+"""Bits: an attribute with less, as its classifier sees it, leaves next to nothing to separate. Either the model hardly
+varies it, or the classifier, perfect on real pictures, fails on generated ones."""
+
 MOST_MIXED = 4
 """Latents in one picture, as in the paper's table."""
 
@@ -88,6 +92,9 @@ def separable(one: Recipe, context: Context) -> Outcome:
     }
     details: dict[str, Any] = {"attributes": list(judges.names), "kept per attribute": keep}
     details |= {f"in {name}": asdict(found) for name, found in spaces.items()}
+    details["hardly vary"] = [
+        name for name, entropy in zip(judges.names, spaces["z"].ceilings, strict=True) if entropy < LOW_CEILING
+    ]
     if isinstance(judges, LinearAttributes):
         details["classifiers"] = [asdict(quality) for quality in judges.qualities]
         details["no better than chance"] = list(judges.no_better_than_chance)
