@@ -86,12 +86,19 @@ def find(path: str | Path) -> Path:
 
 def best_snapshot(run: Path) -> Path | None:
     """The snapshot that is best by the metric that the run compared by when last it measured, if it ever did."""
-    measured = [tick for tick in _ticks(run) if tick.get("compared_by") and _kept(run, tick)]
+    measured = [tick for tick in _ticks(run) if _comparison(tick) and _kept(run, tick)]
     if not measured:
         return None
-    metric, better = (measured[-1]["compared_by"][key] for key in ("metric", "better"))
+    metric, better = (_comparison(measured[-1])[key] for key in ("metric", "better"))
     by_it = {tick["metrics"][metric]: tick for tick in measured if metric in tick["metrics"]}
     return _kept(run, by_it[max(by_it) if better == "higher" else min(by_it)])
+
+
+def _comparison(tick: dict[str, Any]) -> dict[str, str]:
+    """The metric of a tick that snapshots are compared by; older logs do not say, and knew none that should be high."""
+    first = next(iter(tick.get("metrics") or ()), None)
+    older = {} if first is None else {"metric": first, "better": "lower"}
+    return tick.get("compared_by", older) or {}
 
 
 def _ticks(run: Path) -> list[dict[str, Any]]:
