@@ -8,7 +8,6 @@ NumPy's arrays of numbers.
 import io
 import math
 import pickle
-import pickletools
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast
@@ -16,11 +15,9 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from stylegans.errors import UserError
+from stylegans.files.pickle_cost import TooMuch, steps
 
 LARGEST_PICKLE = 1 << 31
-
-MOST_STEPS = 20_000_000
-"""Instructions in a pickle. Each may make an object of some hundred bytes."""
 
 Allowed = Mapping[tuple[str, str], object]
 """(module, name) as the pickle writes it → what it gets. Classes and built-in functions, or a ``Call``: a pickle can
@@ -74,7 +71,7 @@ def unpickle(
     try:
         _check_steps(content)
         return _Restricted(io.BytesIO(content), allowed, encoding, outside or _nothing).load()
-    except (Refused, UserError) as error:
+    except (Refused, TooMuch, UserError) as error:
         raise UserError(f"{where}: {error}") from None
     except Exception as error:  # a damaged pickle raises almost anything
         raise UserError(
@@ -109,13 +106,11 @@ def _nothing(pid: object) -> object:
 
 def _check_steps(content: bytes) -> None:
     """Read the instructions without following them: false lengths and numbers are found before memory is taken."""
-    for step, (operation, argument, _) in enumerate(pickletools.genops(content)):
+    for step, (operation, argument) in enumerate(steps(content)):
         if operation.name in _EXTENSIONS:
             raise Refused("asks for a registered extension, which no such file needs; nothing was run")
         if operation.name in _MEMO and int(argument or 0) > step:  # picklers number what they keep: 0, 1, 2, …
             raise Refused("numbers its parts in a way that no pickler does; nothing was run")
-        if step > MOST_STEPS:
-            raise Refused(f"has more than {MOST_STEPS} instructions")
 
 
 def _printable(name: str) -> str:
