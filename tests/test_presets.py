@@ -16,6 +16,8 @@ def parameters(run):
 
 
 SIZES = {
+    "stylegan3-t": (22_313_167, 29_012_513),
+    "stylegan3-r": (15_093_151, 29_012_513),
     "stylegan2-ada": (23_191_522, 24_001_089),
     "stylegan2-ada-256": (24_767_458, 24_001_089),
     "stylegan2-ada-512": (30_276_583, 28_982_849),
@@ -67,7 +69,8 @@ SIZES = {
 """Trainable parameters of the generator and the discriminator at the preset's own size.
 
 Published: StyleGAN's 26,219,627 and 23,087,249, StyleGAN2's 30,370,060 and 29,012,513, Progressive GAN's 23,079,115
-with all its ToRGB layers. The others are what the layers of the papers add up to; they change with a layer only.
+with all its ToRGB layers, the 22,313,167 and 15,093,151 of StyleGAN3's generators. The others are what the layers of
+the papers add up to; they change with a layer only.
 """
 
 
@@ -144,7 +147,30 @@ def test_stylegan2_ada_fits_itself_to_the_pictures(size, batch, expected):
     assert validate(run) == run
 
 
-def test_only_stylegan2_ada_has_rules_of_its_own():
+@pytest.mark.parametrize("name", ["stylegan3-t", "stylegan3-r"])
+@pytest.mark.parametrize(
+    ("size", "batch", "expected"),
+    [
+        # (batch, gamma, half-life, blur's end)
+        ((1024, 1024), None, (32, 32.8, 10, 200)),
+        ((512, 512), None, (32, 8.2, 10, 200)),
+        ((256, 256), 16, (16, 2.05, 5, 100)),
+        ((64, 128), 2, (2, 0.25625, 0.625, 12.5)),
+    ],
+)
+def test_stylegan3_fits_itself_to_the_pictures(name, size, batch, expected):
+    run = fitted(name, size, batch=batch)
+    training, is_r = run.training, name == "stylegan3-r"
+    fade = training.blur_fade_kimg if is_r else expected[3]
+    assert (training.batch, training.r1_gamma, training.ema_kimg, fade) == pytest.approx(expected)
+    assert (training.blur_sigma, run.generator.conv_kernel) == ((10, 1) if is_r else (0, 3))
+    assert (training.g_optimizer.lr, training.d_optimizer.lr) == (0.0025, 0.002)
+    assert (training.pl_weight, training.style_mixing, training.ema_rampup) == (0, 0, 0.05)
+    assert run.generator.magnitude_ema_beta == pytest.approx(0.5 ** (training.batch / 20000))
+    assert validate(run) == run
+
+
+def test_only_stylegan2_ada_and_stylegan3_have_rules_of_their_own():
     assert fitted("stylegan2", (64, 64), batch=4) == get("stylegan2")
 
 

@@ -2,14 +2,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stylegans.config import Mapping, StyleGAN2, StyleGAN3
 from stylegans.errors import UserError
-from stylegans.tools.layers import group, parse_layers
+from stylegans.networks.families import build_generator
+from stylegans.tools.layers import group, groups_of, parse_layers
 
 
 def test_coarse_and_middle_are_four_layers_each_and_fine_the_rest() -> None:
     assert group("coarse", 18) == (0, 1, 2, 3)
     assert group("middle", 18) == (4, 5, 6, 7)
     assert group("fine", 18) == tuple(range(8, 18))
+
+
+def test_a_stylegan3_has_groups_of_its_own() -> None:
+    narrow = {"mapping": Mapping(z_dim=4, w_dim=4, num_layers=1), "resolution": (16, 16), "channel_base": 16}
+    groups = groups_of(build_generator(StyleGAN3(**narrow)))  # type: ignore[arg-type]
+    assert parse_layers("coarse", 16, groups=groups) == tuple(range(7))
+    assert parse_layers("middle", 16, groups=groups) == tuple(range(7, 11))
+    assert parse_layers("fine", 16, groups=groups) == tuple(range(11, 16))
+    assert parse_layers("coarse", 6, groups=groups_of(build_generator(StyleGAN2(**narrow)))) == (0, 1, 2, 3)  # type: ignore[arg-type]
 
 
 @given(st.integers(1, 26))

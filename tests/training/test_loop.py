@@ -123,7 +123,7 @@ def test_the_discriminator_can_learn_from_the_generators_own_pictures(small_run,
     monkeypatch.setattr(state.discriminator, "score_both", scoring)
     next(loop.train(state, pictures(run), phases))
     assert len(made) == len(judged) == 2
-    assert all(torch.equal(images, fakes) for (images, _), fakes in zip(made, judged, strict=True))
+    assert all(torch.equal(images, fakes) for (images, *_), fakes in zip(made, judged, strict=True))
     assert not any(fakes.requires_grad for fakes in judged)
     assert not state.fakes
 

@@ -46,14 +46,14 @@ def main(argv: list[str]) -> int:
     from stylegans.files.pictures import save_png, visible
     from stylegans.runs import machine
     from stylegans.tools.generate import class_report, parse_seeds
-    from stylegans.tools.layers import parse_layers
+    from stylegans.tools.layers import groups_of, parse_layers
     from stylegans.tools.mix import mix_grid, refuse_unless_layered
 
     rows, columns = parse_seeds(options.rows, option="--rows"), parse_seeds(options.cols, option="--cols")
     machine.tune_allocator()
     G = models.load(options.model, device=machine.choose_device(options.device))
     refuse_unless_layered(G)
-    layers = parse_layers(options.layers, G.num_ws)
+    layers = parse_layers(options.layers, G.num_ws, groups=groups_of(G))
     label = label_of(G, options.model, options.label)
     report = class_report(G, tuple(dict.fromkeys(rows + columns)), label)
     if report:

@@ -20,7 +20,6 @@ from stylegans.config import (
     Pipe,
     Precision,
     Run,
-    StyleGAN,
     StyleGAN2,
     Training,
 )
@@ -39,6 +38,7 @@ from stylegans.config.adjust import (
     with_size,
     with_width,
 )
+from stylegans.config.networks import MAPPED
 from stylegans.config.sizes import base_grid, format_size, parse_size
 from stylegans.errors import UserError
 from stylegans.presets import PRESETS, describe, fitted, get
@@ -219,7 +219,7 @@ def values_of(run: Run) -> Options:
         aug_pipe=training.augment.pipe,
         channel_base=run.generator.channel_base,
         channel_max=run.generator.channel_max,
-        mapping_layers=run.generator.mapping.num_layers if isinstance(run.generator, (StyleGAN, StyleGAN2)) else None,
+        mapping_layers=run.generator.mapping.num_layers if isinstance(run.generator, MAPPED) else None,
         grow_kimg=training.growth.fade_kimg if training.growth else None,
         device=outputs.device,
         precision=training.precision,

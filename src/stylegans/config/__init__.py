@@ -16,6 +16,7 @@ from stylegans.config.networks import (
     ResNetDiscriminator,
     StyleGAN,
     StyleGAN2,
+    StyleGAN3,
 )
 from stylegans.config.run import Data, Growth, Guard, Loss, Optimizer, Outputs, Penalty, Precision, Run, Training
 
@@ -46,5 +47,6 @@ __all__ = [
     "Run",
     "StyleGAN",
     "StyleGAN2",
+    "StyleGAN3",
     "Training",
 ]

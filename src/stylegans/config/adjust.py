@@ -8,13 +8,7 @@ import math
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
-from stylegans.config.networks import (
-    Discriminator,
-    GrowingDiscriminator,
-    ProGAN,
-    StyleGAN,
-    StyleGAN2,
-)
+from stylegans.config.networks import MAPPED, Discriminator, GrowingDiscriminator, ProGAN, StyleGAN, StyleGAN2
 from stylegans.config.run import Loss, Run, Training
 from stylegans.config.sizes import Size, base_grid, group_size
 from stylegans.errors import UserError
@@ -73,7 +67,7 @@ def with_labels(run: Run, c_dim: int) -> Run:
         UserError: these networks take no labels.
     """
     generator, discriminator = run.generator, run.discriminator
-    if isinstance(generator, (StyleGAN, StyleGAN2)):
+    if isinstance(generator, MAPPED):
         generator = replace(generator, mapping=replace(generator.mapping, c_dim=c_dim))
     elif isinstance(generator, ProGAN):
         generator = replace(generator, c_dim=c_dim)
@@ -103,7 +97,7 @@ def with_mapping_layers(run: Run, layers: int) -> Run:
         UserError: the generator has none.
     """
     generator = run.generator
-    if not isinstance(generator, (StyleGAN, StyleGAN2)):
+    if not isinstance(generator, MAPPED):
         raise UserError(f"--mapping-layers: the generator of preset {run.preset} has no mapping network")
     return replace(run, generator=replace(generator, mapping=replace(generator.mapping, num_layers=layers)))
 
@@ -178,17 +172,17 @@ def with_augment(run: Run, **changes: Any) -> Run:
 def for_transfer(run: Run) -> Run:
     """What changes when a training starts from another model: ADA adapts faster, the average forgets nothing.
 
-    As published: 100 thousand pictures instead of 500, and no ramp-up, which is there to forget a random start.
+    As published: 100 thousand pictures instead of 500, no ramp-up, which is there to forget a random start, no blur.
     """
     augment = run.training.augment
     speed = min(augment.speed_kimg, TRANSFER_ADA_KIMG)
-    return _with_training(run, augment=replace(augment, speed_kimg=speed), ema_rampup=None)
+    return _with_training(run, augment=replace(augment, speed_kimg=speed), ema_rampup=None, blur_sigma=0.0)
 
 
 SIGNED = ("non-saturating", "saturating", "hinge", "relativistic")
 """Losses under which a sign says whether the discriminator is certain: of a score, or of a pair's difference."""
 
-SEPARABLE = (ProGAN, StyleGAN, StyleGAN2, Discriminator, GrowingDiscriminator)
+SEPARABLE = (ProGAN, *MAPPED, Discriminator, GrowingDiscriminator)
 """Networks without batch normalisation or dropout: a sample's way through them depends on no other, but for groups."""
 
 LONGEST_POWER = 0.28
@@ -273,6 +267,8 @@ def _check_numbers(run: Run) -> None:
         ("--training.pl-interval", training.pl_interval, 0),
         ("--training.pl-batch-shrink", training.pl_batch_shrink, 1),
         ("--training.ema-kimg", training.ema_kimg, 0),
+        ("--training.blur-sigma", training.blur_sigma, 0),
+        ("--training.blur-fade-kimg", training.blur_fade_kimg, 0),
         ("--accumulate", training.accumulate, 1),
         ("--outputs.keep-checkpoints", outputs.keep_checkpoints, 1),
         ("--workers", outputs.workers, 0),
@@ -301,7 +297,7 @@ def _check_numbers(run: Run) -> None:
 
 def _check_networks(run: Run) -> None:
     generator, discriminator = run.generator, run.discriminator
-    if isinstance(generator, (StyleGAN, StyleGAN2)):
+    if isinstance(generator, MAPPED):
         mapping, least = generator.mapping, 0 if isinstance(generator, StyleGAN) else 1
         for option, value, smallest in (
             ("--mapping-layers", mapping.num_layers, least),

@@ -59,6 +59,48 @@ class StyleGAN2:
 
 
 @dataclass(frozen=True)
+class StyleGAN3:
+    """The StyleGAN3 generator: configuration T; with ``conv_kernel`` 1, radial filters and twice the channels, R.
+
+    A layer's sampling rate counts pixels along the side of the nominal power of two that stands for ``resolution``.
+    """
+
+    family: ClassVar[str] = "stylegan3"
+
+    mapping: Mapping = field(default_factory=lambda: Mapping(num_layers=2, w_avg_beta=0.998))
+    resolution: Size = (256, 256)
+    base: Size = (4, 4)
+    """The shape of the picture; grids of all layers are multiples of it, with a margin."""
+    img_channels: int = 3
+    channel_base: int = 32768
+    channel_max: int = 512
+    num_layers: int = 14
+    """Without the last, which makes the picture."""
+    num_critical: int = 2
+    """Layers at the end whose filters cut off at the Nyquist frequency."""
+    first_cutoff: float = 2.0
+    """Of the low-pass filter of the first layer, in cycles across the picture."""
+    first_stopband: float = 2**2.1
+    """Where that filter should have attenuated everything."""
+    last_stopband_rel: float = 2**0.3
+    """The same of the last layer, relative to its cutoff."""
+    margin_size: int = 10
+    """Pixels around the picture, so that what enters from outside is there."""
+    output_scale: float = 0.25
+    """Of the picture, which so starts with a small variance."""
+    conv_kernel: int = 3
+    filter_size: int = 6
+    """Taps per factor of resampling."""
+    lrelu_upsampling: int = 2
+    """The rectifiers see so many times the sampling rate."""
+    use_radial_filters: bool = False
+    """Downsampling is the same in every direction, but for the critical layers."""
+    conv_clamp: float | None = 256.0
+    magnitude_ema_beta: float = 0.999
+    """Decay of the moving average of every layer's input magnitude, by which the input is divided."""
+
+
+@dataclass(frozen=True)
 class StyleGAN:
     """The StyleGAN generator; the switches are the steps from config B to F of its table 1."""
 
@@ -252,5 +294,9 @@ class ResNetDiscriminator:
     """Over the last grid: mean (WGAN-GP) or sum (SNGAN)."""
 
 
-GeneratorConfig = GAN | DCGAN | ResNet | ProGAN | StyleGAN | StyleGAN2
+GeneratorConfig = GAN | DCGAN | ResNet | ProGAN | StyleGAN | StyleGAN2 | StyleGAN3
+
+MAPPED = (StyleGAN, StyleGAN2, StyleGAN3)
+"""Generators with a mapping network."""
+
 DiscriminatorConfig = GANDiscriminator | DCGANDiscriminator | ResNetDiscriminator | GrowingDiscriminator | Discriminator

@@ -96,6 +96,10 @@ class Training:
     """Relative lengths of power-function averages kept beside the other, from whose snapshots an average of any length
     can be made afterwards (post-hoc EMA)."""
     augment: Augment = field(default_factory=Augment)
+    blur_sigma: float = 0.0
+    """At the start the discriminator sees every picture blurred by this many pixels (StyleGAN3-R)."""
+    blur_fade_kimg: float = 0.0
+    """The blur falls linearly to 0 over so many thousand pictures."""
     freeze_d: int = 0
     """The discriminator's first so many layers stay as they are (Freeze-D), for transfer."""
     growth: Growth | None = None

@@ -20,6 +20,13 @@ class Synthesis(nn.Module):
         """``noise``: 'const', 'random' (drawn from ``generator``) or 'none'."""
         raise NotImplementedError
 
+    def observed(self, ws: Tensor, *, noise: Noise = "const", generator: Source = None) -> tuple[Tensor, Tensor]:
+        """As ``forward``, and what the network's averages follow in training, for ``track``: here nothing, ``[0]``."""
+        return self(ws, noise=noise, generator=generator), ws.new_zeros(0)
+
+    def track(self, observations: Tensor) -> None:
+        """Let the network's averages follow the mean of a batch's ``observed``."""
+
     def check(self, ws: Tensor, noise: Noise) -> None:
         """
         Raises:

@@ -16,6 +16,7 @@ from stylegans.config import (
     ResNetDiscriminator,
     StyleGAN,
     StyleGAN2,
+    StyleGAN3,
 )
 from stylegans.networks.base import DiscriminatorNetwork, GeneratorNetwork
 from stylegans.networks.dcgan import DCGANDiscriminatorNetwork, DCGANGenerator
@@ -26,6 +27,7 @@ from stylegans.networks.progan import ProGANGenerator
 from stylegans.networks.resnet import ResNetDiscriminatorNetwork, ResNetGenerator
 from stylegans.networks.stylegan import StyleGANGenerator
 from stylegans.networks.stylegan2 import StyleGAN2Generator
+from stylegans.networks.stylegan3 import StyleGAN3Generator
 
 GENERATORS: dict[type[Any], type[GeneratorNetwork]] = {
     GAN: GANGenerator,
@@ -34,6 +36,7 @@ GENERATORS: dict[type[Any], type[GeneratorNetwork]] = {
     ProGAN: ProGANGenerator,
     StyleGAN: StyleGANGenerator,
     StyleGAN2: StyleGAN2Generator,
+    StyleGAN3: StyleGAN3Generator,
 }
 
 DISCRIMINATORS: dict[type[Any], type[DiscriminatorNetwork]] = {

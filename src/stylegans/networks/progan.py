@@ -15,7 +15,7 @@ from stylegans.config.sizes import channels, levels
 from stylegans.networks.base import GeneratorNetwork, Synthesis
 from stylegans.networks.mapping import NormalizedLatents
 from stylegans.networks.protocol import Noise
-from stylegans.networks.pyramid import blend, lod_of, present, register_lod, to_size
+from stylegans.networks.pyramid import blend, present, register_lod, to_size
 from stylegans.nn.equalized import EqualizedConv2d
 from stylegans.nn.inputs import DenseInput
 from stylegans.nn.normalization import pixel_norm
@@ -54,6 +54,8 @@ def rectify(x: Tensor) -> Tensor:
 class ProGANSynthesis(Synthesis):
     """ws ``[N, 1, w_dim]`` → images ``[N, C, H, W]``, of full size at every stage of growth."""
 
+    lod: Tensor
+
     def __init__(self, config: ProGAN) -> None:
         super().__init__()
         self.num_ws = 1
@@ -78,7 +80,7 @@ class ProGANSynthesis(Synthesis):
         self.check(ws, noise)
         x = rectify(self.input(ws[:, 0]))
         image: Tensor | None = None
-        for block, coming, draws in present(cast(Iterable[SynthesisBlock], self.blocks), lod_of(self)):
+        for block, coming, draws in present(cast(Iterable[SynthesisBlock], self.blocks), float(self.lod)):
             x = block(x)
             if draws:
                 image = blend(block.to_rgb(x), image, coming)

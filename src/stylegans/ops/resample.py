@@ -116,8 +116,8 @@ class _Upfirdn(torch.autograd.Function):
         if r.left == r.right >= 0 and r.top == r.bottom >= 0:
             padding = (r.top, r.left)  # the convolution pads without a copy
         else:
-            x = _pad(x, r.left, r.right, r.top, r.bottom)
-        y = _depthwise(x, _oriented(f, r.flip), stride=(r.down_y, r.down_x), padding=padding)
+            x = pad(x, r.left, r.right, r.top, r.bottom)
+        y = depthwise(x, oriented(f, r.flip), stride=(r.down_y, r.down_x), padding=padding)
         ctx.save_for_backward(f)
         ctx.adjoint = resampling.adjoint(extent(f), size_in, (y.shape[2], y.shape[3]))
         return y
@@ -135,11 +135,11 @@ def _fast(x: Tensor, f: Tensor, resampling: Resampling) -> Tensor:
 
 def _definition(x: Tensor, f: Tensor, r: Resampling) -> Tensor:
     """Every step written out."""
-    x = _pad(_insert_zeros(x, r.up_x, r.up_y), r.left, r.right, r.top, r.bottom)
-    return _depthwise(x, _oriented(f, r.flip))[:, :, :: r.down_y, :: r.down_x]
+    x = pad(_insert_zeros(x, r.up_x, r.up_y), r.left, r.right, r.top, r.bottom)
+    return depthwise(x, oriented(f, r.flip))[:, :, :: r.down_y, :: r.down_x]
 
 
-def _oriented(f: Tensor, flip: bool) -> Tensor:
+def oriented(f: Tensor, flip: bool) -> Tensor:
     """``f`` as PyTorch's convolution, which correlates, needs it."""
     return f if flip else f.flip(list(range(f.ndim)))
 
@@ -224,12 +224,12 @@ def _insert_zeros(x: Tensor, up_x: int, up_y: int) -> Tensor:
     return spread.reshape(n, c, h * up_y, w * up_x)
 
 
-def _pad(x: Tensor, left: int, right: int, top: int, bottom: int) -> Tensor:
+def pad(x: Tensor, left: int, right: int, top: int, bottom: int) -> Tensor:
     """Pad with zeros; negative amounts crop."""
     return F.pad(x, [left, right, top, bottom]) if any((left, right, top, bottom)) else x
 
 
-def _depthwise(x: Tensor, f: Tensor, *, stride: tuple[int, int] = (1, 1), padding: tuple[int, int] = (0, 0)) -> Tensor:
+def depthwise(x: Tensor, f: Tensor, *, stride: tuple[int, int] = (1, 1), padding: tuple[int, int] = (0, 0)) -> Tensor:
     """Correlate every channel with ``f``."""
     c, (down_y, down_x), (pad_y, pad_x) = x.shape[1], stride, padding
     if f.ndim == 2:

@@ -5,9 +5,30 @@ from collections.abc import Callable
 from stylegans.config import Run
 from stylegans.config.sizes import Size
 from stylegans.errors import UserError
-from stylegans.presets import dcgan, gan, progan, small, sngan, stylegan, stylegan2, stylegan2_ada, wgan, wgan_gp
+from stylegans.presets import (
+    dcgan,
+    gan,
+    progan,
+    small,
+    sngan,
+    stylegan,
+    stylegan2,
+    stylegan2_ada,
+    stylegan3,
+    wgan,
+    wgan_gp,
+)
+
+FITTED: dict[str, Callable[..., Run]] = {
+    "stylegan2-ada": stylegan2_ada.fitted,
+    "stylegan3-t": stylegan3.config_t,
+    "stylegan3-r": stylegan3.config_r,
+}
+"""Presets with rules of their own for the size of the pictures and the batch."""
 
 PRESETS: dict[str, Callable[[], Run]] = {
+    "stylegan3-t": stylegan3.config_t,
+    "stylegan3-r": stylegan3.config_r,
     "stylegan2-ada": stylegan2_ada.fitted,
     "stylegan2-ada-256": stylegan2_ada.ada_256,
     "stylegan2-ada-512": stylegan2_ada.ada_512,
@@ -68,7 +89,7 @@ def fitted(name: str, size: Size, *, batch: int | None = None) -> Run:
         size: (height, width).
         batch: that the rules should go by; None: their own.
     """
-    return stylegan2_ada.fitted(size, batch) if name == "stylegan2-ada" else get(name)
+    return FITTED[name](size, batch) if name in FITTED else get(name)
 
 
 def describe(name: str) -> str:

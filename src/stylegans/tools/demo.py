@@ -32,7 +32,7 @@ from stylegans.runs import machine, report
 from stylegans.runs.folder import RunFolder, read_log
 from stylegans.runs.run import Event, Finished, Saved, Started, run
 from stylegans.tools.generate import generate
-from stylegans.tools.layers import parse_layers
+from stylegans.tools.layers import groups_of, parse_layers
 from stylegans.tools.mix import mix_grid
 from stylegans.tools.video import write_video
 from stylegans.tools.walk import walk
@@ -158,7 +158,7 @@ def draw_samples(generator: Generator, path: Path, *, truncation: float, side: i
 
 def draw_mixing(generator: Generator, path: Path) -> None:
     """Shape from the row's source, colours from the column's."""
-    layers = parse_layers("middle", generator.num_ws)
+    layers = parse_layers("middle", generator.num_ws, groups=groups_of(generator))
     grid = mix_grid(generator, range(100, 105), range(200, 208), layers=layers, truncation=0.7)
     pictures.save_png(path, magnified(grid, generator, cell=96))
 

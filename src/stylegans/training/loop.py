@@ -96,6 +96,9 @@ def accumulate(state: State, term: Term, sample: Sample, *, weight: float) -> No
     if state.mean_ws:
         state.generator.mapping.track_average(torch.stack(state.mean_ws).unsqueeze(1))
         state.mean_ws.clear()
+    if state.observations:
+        state.generator.synthesis.track(torch.stack(state.observations).mean(dim=0))
+        state.observations.clear()
 
 
 def sanitize_gradients(network: nn.Module) -> None:

@@ -10,9 +10,13 @@ from stylegans.augment.transformation import Transformation
 from stylegans.config import Training
 from stylegans.losses import adversarial, gradient_penalty, path_length
 from stylegans.losses.adversarial import GAMES
+from stylegans.networks.protocol import Noise
 from stylegans.networks.pyramid import active_ws, lod_of
 from stylegans.networks.styles import draw_cutoff, mix
+from stylegans.ops.filters import gaussian
 from stylegans.ops.random import Rows, generator_of, randn
+from stylegans.ops.resample import filter2d
+from stylegans.training import schedule
 from stylegans.training.phases import Loss, Term
 from stylegans.training.state import Sample, State
 
@@ -80,7 +84,8 @@ def relativistic_discriminator_loss(state: State, sample: Sample) -> Tensor:
 
 def draw(state: State, sample: Sample) -> Tensor:
     """Pictures for the generator's own step; the discriminator is handed them on if it is to reuse them."""
-    images, _ = generate(state, sample)
+    images, _, observations = generate(state, sample)
+    state.observations.append(observations)
     if state.config.training.reuse_fakes:
         state.fakes.append(images.detach())
     return images
@@ -103,8 +108,15 @@ def score_both(state: State, sample: Sample) -> tuple[Tensor, Tensor]:
 
 def augmented(state: State, sample: Sample, images: Tensor) -> Tensor:
     """The pictures ``[n, C, H, W]`` as the discriminator is shown them."""
+    images = blurred(state, images)
     transformation = draw_transformation(state, sample)
     return images if transformation is None else transformation(images)
+
+
+def blurred(state: State, images: Tensor) -> Tensor:
+    """At the beginning of a training that fades it in, the discriminator sees no detail (StyleGAN3, appendix F)."""
+    f = gaussian(schedule.blur(state.config.training, state.images))
+    return images if f is None else filter2d(images, f.to(images.device))
 
 
 def follow_signs(state: State, fake: Tensor, real: Tensor) -> None:
@@ -171,6 +183,7 @@ def squared_difference(state: State, sample: Sample, images: Tensor) -> Tensor:
     """What stands for the gradient's squared norm at ``images`` without second derivatives: ``[n]``."""
     sigma = state.config.training.penalty_sigma
     shifted = images + sigma * randn(*images.shape, source=sample.random, device=images.device)
+    images, shifted = blurred(state, images), blurred(state, shifted)
     transformation = draw_transformation(state, sample)
     if transformation is not None:  # the same for both: the difference is the noise's
         images, shifted = transformation(images), transformation(shifted)
@@ -206,7 +219,7 @@ def follow(state: State, lengths: Tensor) -> None:
 
 
 def draw_path_lengths(state: State, sample: Sample) -> Tensor:
-    images, ws = generate(state, sample)
+    images, ws, _ = generate(state, sample)
     y = path_length.random_picture(images, generator=sample.random)
     return path_length.path_lengths(images, ws, y)
 
@@ -220,8 +233,8 @@ def generated(state: State, sample: Sample) -> Tensor:
     return generate(state, sample)[0]
 
 
-def generate(state: State, sample: Sample) -> tuple[Tensor, Tensor]:
-    """A batch of generated pictures ``[n, C, H, W]`` and their ws, with mixing regularisation."""
+def generate(state: State, sample: Sample) -> tuple[Tensor, Tensor, Tensor]:
+    """A batch of generated pictures ``[n, C, H, W]``, their ws, with mixing regularisation, and what was observed."""
     generator = state.generator
     ws = generator.mapping(draw_latents(state, sample), sample.labels)
     state.mean_ws.append(ws[:, 0].detach().float().mean(dim=0))
@@ -230,8 +243,9 @@ def generate(state: State, sample: Sample) -> tuple[Tensor, Tensor]:
     cutoff = draw_cutoff(layers, probability=probability, generator=generator_of(sample.random))
     if cutoff < layers:
         ws = mix(ws, generator.mapping(draw_latents(state, sample), sample.labels), cutoff)
-    noise = "random" if generator.has_noise else "const"
-    return generator.synthesis(ws, noise=noise, generator=sample.random), ws
+    noise: Noise = "random" if generator.has_noise else "const"
+    images, observations = generator.synthesis.observed(ws, noise=noise, generator=sample.random)
+    return images, ws, observations
 
 
 def draw_latents(state: State, sample: Sample) -> Tensor:

@@ -1,4 +1,4 @@
-"""What changes while a training goes on, as functions of the pictures seen: growth, batch, learning rates.
+"""What changes while a training goes on, as functions of the pictures seen: growth, batch, learning rates, blur.
 
 Progressive growing (Progressive GAN, section 2, in StyleGAN's schedule): the first stage is held for
 ``stable_kimg``; then the next level fades in during ``fade_kimg`` and is held, and so on to the full size.
@@ -64,6 +64,13 @@ def learning_rate_factor(config: Run, optimizer: Optimizer, images: int) -> floa
     if start is None or end is None:
         return factor
     return factor * min(max((end - images / 1000) / (end - start), 0.0), 1.0)
+
+
+def blur(training: Training, images: int) -> float:
+    """σ in pixels of the blur through which the discriminator sees all pictures: falls linearly from the start to 0."""
+    if training.blur_fade_kimg <= 0:
+        return 0.0
+    return training.blur_sigma * max(1 - images / (training.blur_fade_kimg * 1000), 0.0)
 
 
 def grew(before: float, now: float) -> bool:

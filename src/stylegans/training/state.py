@@ -61,6 +61,8 @@ class State:
     """Pictures of the generator's step that the discriminator's step is still to take; none between batches."""
     mean_ws: list[Tensor] = field(default_factory=list)
     """Mean w of each part of the batch that the average w is still to follow; none between batches."""
+    observations: list[Tensor] = field(default_factory=list)
+    """What each part of the batch of the generator's step has to say to its averages; none between batches."""
     images: int = 0
     """Real pictures shown so far: also the sampler's position."""
     step: int = 0

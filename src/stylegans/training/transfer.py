@@ -5,6 +5,7 @@ be, not its numbers (``training/adapt.py``); what is wired, labelled or mapped o
 it can (``training/rewire.py``); and new levels do not spoil the picture or the score (``training/readouts.py``).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,7 @@ class Row:
 
 
 def transfer(
-    source_config: GeneratorConfig | DiscriminatorConfig, source_tensors: dict[str, Tensor], network: Network
+    source_config: GeneratorConfig | DiscriminatorConfig, source_tensors: Mapping[str, Tensor], network: Network
 ) -> list[Row]:
     """Start ``network`` from the source's weights, in place; say what was copied, adapted and left fresh.
 
@@ -71,7 +72,7 @@ def check_family(source: GeneratorConfig | DiscriminatorConfig, target: Generato
         )
 
 
-def rebuild(config: GeneratorConfig | DiscriminatorConfig, tensors: dict[str, Tensor]) -> Network:
+def rebuild(config: GeneratorConfig | DiscriminatorConfig, tensors: Mapping[str, Tensor]) -> Network:
     """The network of ``config`` with its ``tensors``, in evaluation mode.
 
     Raises:
