@@ -2,7 +2,11 @@
 
 import json
 import os
-from collections.abc import Callable
+import pickle
+import sys
+import types
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,3 +99,90 @@ def small_run() -> Callable[..., Run]:
         )
 
     return make
+
+
+# --- checkpoints as NVIDIA's PyTorch code writes them ---------------------------------------------------------------
+
+
+class EasyDict(dict[str, Any]):
+    """By the name of theirs."""
+
+
+def _reconstruct_persistent_obj(meta: object) -> None:
+    raise AssertionError("was run")
+
+
+EasyDict.__module__ = "dnnlib.util"
+_reconstruct_persistent_obj.__module__ = "torch_utils.persistence"
+
+BUFFERS = ("resample_filter", "noise_const", "w_avg", "magnitude_ema", "up_filter", "down_filter", "freqs", "phases",
+           "transform")  # fmt: skip
+
+
+class Persistent:
+    """A module of theirs: pickled as its attributes, beside source that must not be run."""
+
+    def __init__(self, class_name: str, tensors: Mapping[str, Tensor], **attributes: Any) -> None:
+        own = {name: value for name, value in tensors.items() if "." not in name}
+        children = dict.fromkeys(name.partition(".")[0] for name in tensors if "." in name)
+        self.class_name = class_name
+        self.state: dict[str, Any] = {
+            "training": False,
+            "_parameters": OrderedDict((k, torch.nn.Parameter(v)) for k, v in own.items() if k not in BUFFERS),
+            "_buffers": OrderedDict((k, v) for k, v in own.items() if k in BUFFERS),
+            "_non_persistent_buffers_set": set(),
+            "_forward_hooks": OrderedDict(),
+            "_modules": OrderedDict(
+                (child, Persistent("Module", {k.partition(".")[2]: v for k, v in tensors.items()
+                                              if k.startswith(f"{child}.")}))
+                for child in children
+            ),
+            "in_size": np.broadcast_to(np.asarray(4), [2]),
+            "rate": np.float64(16),
+            "_init_args": (),
+            "_init_kwargs": {},
+        } | attributes  # fmt: skip
+
+    def at(self, *path: str) -> dict[str, Any]:
+        """The attributes of a module in it."""
+        module = self
+        for name in path:
+            module = module.state["_modules"][name]
+        return module.state
+
+    def __reduce__(self) -> Any:
+        meta = EasyDict(
+            type="class", version=6, module_src="raise SystemExit", class_name=self.class_name, state=self.state
+        )
+        return _reconstruct_persistent_obj, (meta,)
+
+
+@pytest.fixture
+def nvidia(golden: Callable[[str], Golden]) -> Callable[..., Persistent]:
+    """A golden network as stylegan2-ada-pytorch pickles it, with the options that it was built from."""
+
+    def make(name: str, **attributes: Any) -> Persistent:
+        vectors = golden(name)
+        kwargs = json.loads(json.dumps(vectors.config["kwargs"]), object_hook=EasyDict)
+        class_name = vectors.config["cls"].rpartition(".")[2]
+        return Persistent(class_name, vectors.state, **({"_init_kwargs": dict(kwargs)} | attributes))
+
+    return make
+
+
+@pytest.fixture
+def write_nvidia(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Writes what it is given as such a file; ``network.pkl`` unless named."""
+    names = {"dnnlib": {}, "dnnlib.util": {"EasyDict": EasyDict}, "torch_utils": {}}
+    names["torch_utils.persistence"] = {"_reconstruct_persistent_obj": _reconstruct_persistent_obj}
+    for name, content in names.items():
+        module = types.ModuleType(name)
+        module.__dict__.update(content)
+        monkeypatch.setitem(sys.modules, name, module)
+
+    def write(content: object, *, name: str = "network.pkl", protocol: int | None = None) -> Path:
+        path = tmp_path / name
+        path.write_bytes(pickle.dumps(content, protocol))
+        return path
+
+    return write

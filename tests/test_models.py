@@ -57,7 +57,11 @@ def test_the_default_part_is_the_average_then_the_generator(state, tmp_path):
 def run_directory(state, tmp_path, metrics=()):
     for name in ("000100", "000200", "000300.512", "000300"):
         save(state, tmp_path / "run" / "snapshots" / f"{name}.safetensors", "generator_ema")
-    lines = [{"images": int(name) * 1000, "snapshot": name, "metrics": {"fd": value}} for name, value in metrics]
+    by = {"metric": "fd", "better": "lower"}
+    lines = [
+        {"images": int(name) * 1000, "snapshot": name, "metrics": {"fd": value}, "compared_by": by}
+        for name, value in metrics
+    ]
     (tmp_path / "run" / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"cut')
     return tmp_path / "run"
 
@@ -86,6 +90,49 @@ def test_what_is_not_there_or_no_model_is_named(tmp_path):
     (tmp_path / "text.safetensors").write_text("hello")
     with pytest.raises(UserError, match=r"text\.safetensors"):
         stylegans.load(tmp_path / "text.safetensors")
+
+
+def test_a_checkpoint_of_nvidias_loads_and_says_once_that_its_use_is_restricted(nvidia, write_nvidia, golden):
+    vectors = golden("ada_G_skip_c0")
+    networks = {"G": nvidia("ada_G_resnet_c0"), "D": nvidia("ada_D_resnet_c0"), "G_ema": nvidia("ada_G_skip_c0")}
+    path = write_nvidia(networks)
+    with pytest.warns(UserWarning, match=r"network\.pkl: NVIDIA Source Code License: for non-commercial use only"):
+        G = stylegans.load(path)
+    pictures = G(vectors.inputs["z"], vectors.inputs["c"])
+    torch.testing.assert_close(pictures, vectors.outputs["img_const_psi1"], rtol=1e-4, atol=1e-4)
+    assert not G.training
+    assert not any(p.requires_grad for p in G.parameters())
+    assert stylegans.load(path, part="generator").config.architecture == "resnet"  # without a second warning
+    assert stylegans.load(path, part="discriminator")(pictures[:, :, :32, :32]).shape == (2, 1)
+    with pytest.raises(UserError, match="no part 'augment'; it holds generator_ema, generator, discriminator"):
+        stylegans.load(path, part="augment")
+
+
+def test_the_kind_of_a_checkpoint_is_told_by_its_content(golden, state, tmp_path):
+    vectors = golden("rosinality_G")
+    torch.save({"g": vectors.state}, tmp_path / "named-by-a-fool.png")
+    assert stylegans.load(tmp_path / "named-by-a-fool.png").config.resolution == (32, 32)
+    ours = save(state, tmp_path / "m.safetensors", "generator").rename(tmp_path / "ours.pkl")
+    assert stylegans.load(ours).config.resolution == (16, 16)
+    assert models.kind_of_labels(ours) == models.kind_of_labels(tmp_path / "named-by-a-fool.png") == ""
+
+
+def test_a_converted_model_says_what_its_source_said(state, tmp_path):
+    parts = {"generator": (state.generator.config, state.generator.state_dict())}
+    write_model(tmp_path / "m.safetensors", parts, family="stylegan2", licence="X: for non-commercial use only")
+    with pytest.warns(UserWarning, match="X: for non-commercial use only"):
+        stylegans.load(tmp_path / "m.safetensors")
+    free = tmp_path / "free.safetensors"
+    write_model(free, parts, family="stylegan2", licence="Apache-2.0")
+    stylegans.load(free)  # where a warning would be an error
+
+
+def test_every_part_of_any_model_is_read_as_configs_and_tensors(state, tmp_path):
+    path = save(state, tmp_path / "m.safetensors", "generator_ema", "discriminator")
+    model = models.read(path)
+    assert (model.source, model.family, model.data) == ("stylegans", "stylegan2", "emoji")
+    assert model.parts["discriminator"].config == state.discriminator.config
+    assert model.parts["generator_ema"].state.keys() == state.generator_ema.state_dict().keys()
 
 
 def test_a_config_from_a_newer_version_is_refused_by_its_field(state, tmp_path):

@@ -1,9 +1,12 @@
 """``info`` tells what a path is from headers, configs and logs alone, and one line when it cannot."""
 
+import hashlib
 import json
 import struct
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -225,3 +228,32 @@ def test_something_else_is_one_line(tmp_path: Path) -> None:
     for name in ("a.txt", "empty"):
         with pytest.raises(UserError, match=f"{name}: not a model"):
             info.describe(str(tmp_path / name))
+
+
+# --- other programs' checkpoints --------------------------------------------------------------------------------------
+
+
+def test_a_checkpoint_of_nvidias_tells_who_wrote_it_and_its_licence(
+    nvidia: Callable[..., Any], write_nvidia: Callable[..., Path]
+) -> None:
+    networks = {"G_ema": nvidia("ada_G_skip_c5"), "D": nvidia("ada_D_resnet_c5")}
+    path = write_nvidia({"training_set_kwargs": {"path": "./data/cats.zip"}, **networks})
+    told = info.describe(str(path))
+    assert told.title == f"{path}: another program's checkpoint"
+    assert [value for name, value in told.rows if name == "written by"] == ["stylegan2-ada-pytorch"]
+    values = dict(told.rows)
+    assert values["family"] == "stylegan2"
+    assert values["generator_ema"].endswith("parameters in 66 tensors")
+    assert ("  latents", "z 64, w 64") in told.rows
+    assert ("  labels", "5") in told.rows
+    assert values["data"] == "cats"
+    assert values["licence"].startswith("NVIDIA Source Code License")
+    assert values["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_zip_of_pytorchs_is_no_data_set_whatever_its_name(golden: Callable[..., Any], tmp_path: Path) -> None:
+    torch.save({"g_ema": golden("rosinality_G").state}, tmp_path / "x.zip")
+    assert rows(tmp_path / "x.zip")["written by"] == "rosinality's stylegan2-pytorch"
+    torch.save({"weights": torch.zeros(3)}, tmp_path / "y.zip")
+    with pytest.raises(UserError, match="holds no g_ema, g or d"):
+        info.describe(str(tmp_path / "y.zip"))

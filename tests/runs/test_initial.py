@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from stylegans import checkpoint
+from stylegans import checkpoint, models
 from stylegans.errors import UserError
 from stylegans.files.atomic import write_text
 from stylegans.files.model_file import write_model
@@ -126,3 +126,22 @@ def test_a_discriminator_of_another_family_is_left_fresh(small_run, tmp_path):
 def test_what_is_no_model_is_refused(small_run, tmp_path):
     with pytest.raises(UserError, match=r"--from: .*no such"):
         start_from(str(tmp_path / "nothing"), begin(small_run()))
+
+
+def test_a_training_starts_from_a_published_checkpoint(nvidia, write_nvidia, golden):
+    """As ``--resume`` of StyleGAN2-ADA: the generators from G and G_ema, the discriminator from D."""
+    networks = {"G": nvidia("ada_G_skip_c0"), "D": nvidia("ada_D_resnet_c0"), "G_ema": nvidia("ada_G_skip_c0")}
+    path = str(write_nvidia(networks))
+    config = get("stylegan2")
+    model = models.read(path)
+    config = replace(
+        config, generator=model.parts["generator"].config, discriminator=model.parts["discriminator"].config
+    )
+    check_initial(path, config)
+    state = begin(config)
+    done = start_from(path, state)
+    assert {row.what for row in done.rows} == {"copied"}
+    assert set(done.files) == set(NETWORKS)
+    vectors = golden("ada_G_skip_c0")
+    found = state.generator_ema(vectors.inputs["z"], vectors.inputs["c"])
+    torch.testing.assert_close(found, vectors.outputs["img_const_psi1"], rtol=1e-4, atol=1e-4)

@@ -1,6 +1,7 @@
 """``stylegans info PATH``: what a model file, a run, a checkpoint or a data set is.
 
-Reads headers, configs and logs, never weights or pictures.
+Reads headers, configs and logs, never pictures, and weights only where they cannot be told from the rest: in other
+programs' checkpoints.
 """
 
 import hashlib
@@ -28,14 +29,17 @@ if TYPE_CHECKING:
 _BUFFERS = ("noise_const", "w_avg", "lod", "running_mean", "running_var", "num_batches_tracked", "_u", "_v")
 """Stored beside the parameters, and none: a tensor's last name."""
 
+FOREIGN = (".pkl", ".pickle", ".pt", ".pth", ".ckpt")
+"""What other programs' checkpoints are called."""
+
 
 @dataclass(frozen=True)
 class Info:
     """What a model, checkpoint, run or data set is."""
 
     path: tyro.conf.Positional[str]
-    """a .safetensors model, a run directory, a checkpoint, a data set, an embedded set's name, or what data build
-    reads"""
+    """a .safetensors model, a run directory, a checkpoint, another program's .pkl or .pt, a data set, an embedded set's
+    name, or what data build reads"""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,8 @@ def describe(name: str) -> Facts:
     if path.is_file():
         if path.suffix == ".safetensors":
             return _model(path)
+        if path.suffix in FOREIGN or _is_pytorchs(path):
+            return _foreign(path)
         if zipfile.is_zipfile(path):
             return _data(path)
         return _source(path)
@@ -101,14 +107,42 @@ def _model(path: Path) -> Facts:
         model = read_model_info(path)
         rows = [("family", model.family)]
         for part in model.parts:
-            rows.append((part, _amount(s for s in header.shapes.items() if s[0].startswith(f"{part}."))))
-            rows += _config(model.configs[part])
+            rows += _part(part, (s for s in header.shapes.items() if s[0].startswith(f"{part}.")), model.configs[part])
         rows += [("data", model.data or "not said"), ("licence", model.licence or "not said")]
     else:
         rows = [("family", "unknown: not written by stylegans"), ("holds", _amount(header.shapes.items()))]
+    return Facts(f"{path}: a model", [*rows, *_file(path)])
+
+
+def _foreign(path: Path) -> Facts:
+    from stylegans.config.codec import to_dict
+    from stylegans.interop.open import read
+
+    model = read(path)
+    rows = [("written by", model.source), ("family", model.family)]
+    for name, part in model.parts.items():
+        rows += _part(name, ((key, tuple(value.shape)) for key, value in part.state.items()), to_dict(part.config))
+    rows += [("data", model.data or "not said"), ("licence", model.licence or "not said")]
+    return Facts(f"{path}: another program's checkpoint", [*rows, *_file(path)])
+
+
+def _is_pytorchs(path: Path) -> bool:
+    """Whether it is a zip of PyTorch's, and not one of pictures."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.partition("/")[2] == "data.pkl" for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return False
+
+
+def _file(path: Path) -> list[tuple[str, str]]:
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return Facts(f"{path}: a model", [*rows, ("file", f"{path.stat().st_size:,} bytes"), ("sha256", sha256)])
+    return [("file", f"{path.stat().st_size:,} bytes"), ("sha256", sha256)]
+
+
+def _part(name: str, shapes: Iterable[tuple[str, tuple[int, ...]]], config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(name, _amount(shapes)), *_config(config)]
 
 
 def _amount(shapes: Iterable[tuple[str, tuple[int, ...]]]) -> str:
@@ -210,7 +244,7 @@ def _source(path: Path) -> Facts:
     """What ``data build`` reads, beside folders and zips of pictures."""
     from stylegans.data.sources import open_source
 
-    foreign = f"{path}: not a model (.safetensors), a run, a checkpoint or a data set"
+    foreign = f"{path}: not a model (.safetensors, .pkl, .pt), a run, a checkpoint or a data set"
     try:
         source = open_source(path)
     except UserError as error:

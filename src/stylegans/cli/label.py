@@ -16,12 +16,11 @@ def label_of(G: "Generator", model: str, text: str | None) -> "Label | None":
         UserError: it is no label of the model's; or it is missing where labels are vectors, which no seed draws.
     """
     from stylegans import models
-    from stylegans.files.model_file import read_model_info
     from stylegans.tools.generate import parse_label
 
     if text is not None:
         return parse_label(text, G.c_dim)
-    if G.c_dim and read_model_info(models.find(model)).labels == "vectors":
+    if G.c_dim and models.kind_of_labels(model) == "vectors":
         example = ",".join(["0.5"] * G.c_dim) if G.c_dim <= 4 else "0.5,0.5,…"
         raise UserError(f"--class: this model takes labels of {G.c_dim} numbers; give them, like {example}")
     return None

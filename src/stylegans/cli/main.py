@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 
 from stylegans.errors import RunFailed, UserError
@@ -21,7 +22,9 @@ VERBS: dict[str, tuple[str, str]] = {
     "mix": ("stylegans.cli.mix", "a style-mixing grid"),
     "walk": ("stylegans.cli.walk", "a looping video through the latent space"),
     "measure": ("stylegans.cli.measure", "the papers' metrics, each number with its protocol beside it"),
+    "convert": ("stylegans.cli.convert", "any known checkpoint to .safetensors, and back to what other tools read"),
     "edit": ("stylegans.cli.edit", "average models; choose a run's EMA length afterwards"),
+    "export": ("stylegans.cli.export", "a generator as an ONNX file, checked against PyTorch"),
     "info": ("stylegans.cli.info", "what a model, checkpoint, run or data set is"),
 }
 """Verb → (the module whose ``main(argv) -> int`` runs it, what it does)."""
@@ -31,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (the process's own unless given) and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
+    warnings.formatwarning = _one_line
     try:
         code = _run([word for word in words if word != "--debug"])
         sys.stdout.flush()
@@ -86,6 +90,13 @@ def _unknown(word: str) -> str:
         return f"{word}: no such option before the verb; see stylegans --help"
     meant = nearest(word, VERBS)
     return f"'{word}' is not a verb; " + (f"did you mean {meant}?" if meant else f"the verbs are {', '.join(VERBS)}")
+
+
+def _one_line(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """A warning without the line of our code that gave it."""
+    return f"stylegans: {' '.join(str(message).split())}\n"
 
 
 def _fail(message: str, code: int, debug: bool) -> int:

@@ -7,7 +7,10 @@ from torch import Tensor
 
 from stylegans.config.networks import DiscriminatorConfig, GeneratorConfig
 
-NVIDIA = "NVIDIA Source Code License: for non-commercial use only"
+NON_COMMERCIAL = "non-commercial"
+"""In every licence note that says so."""
+
+NVIDIA = f"NVIDIA Source Code License: for {NON_COMMERCIAL} use only"
 """What NVIDIA's published checkpoints, and what is made of them, are under."""
 
 

@@ -1,6 +1,8 @@
 """Starting from the weights of another model: where they are, and what became of them."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +10,9 @@ from torch import Tensor, nn
 
 from stylegans import checkpoint, models
 from stylegans.config import Run
-from stylegans.config.codec import FAMILY, from_dict
 from stylegans.errors import UserError
-from stylegans.files.model_file import ModelInfo, read_model_info
 from stylegans.files.tensors import read_tensors
-from stylegans.networks.families import DISCRIMINATORS, GENERATORS
+from stylegans.interop.foreign import Foreign
 from stylegans.runs.folder import RunFolder
 from stylegans.training.state import State
 from stylegans.training.transfer import Row, check_family, transfer
@@ -27,14 +27,11 @@ SOURCES = {
 
 @dataclass(frozen=True)
 class Part:
-    """A network's config and weights in a file."""
+    """A network's config and weights, in a file."""
 
     file: Path
-    name: str
     config: Any
-
-    def tensors(self) -> dict[str, Tensor]:
-        return read_tensors(self.file, prefix=f"{self.name}.")
+    tensors: Callable[[], Mapping[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -60,15 +57,14 @@ class Transfer:
         return f"{said} ({counts})" + (f"; fresh: {', '.join(fresh)}" if fresh else "")
 
 
-def open_initial(path: str) -> tuple[Path, ModelInfo]:
-    """The model file that ``--from`` means.
+def open_initial(path: str) -> tuple[Path, Foreign]:
+    """The model file that ``--from`` means, ours or another program's, and what it holds.
 
     Raises:
         UserError: nothing is there, or it is no model.
     """
     try:
-        file = models.find(path)
-        return file, read_model_info(file)
+        return models.find(path), models.read(path)
     except UserError as error:
         raise UserError(f"--from: {error}") from error
 
@@ -103,10 +99,14 @@ def find_parts(path: str) -> dict[str, Part]:
     Raises:
         UserError: nothing is there, or it holds neither generator nor discriminator.
     """
-    file, info = open_initial(path)
-    known = {name: _part(file, info, name) for name in info.parts if name in SOURCES}
+    file, model = open_initial(path)
+    known = {
+        name: Part(file, part.config, lambda state=part.state: state)  # type: ignore[misc]
+        for name, part in model.parts.items()
+        if name in SOURCES
+    }
     if not known:
-        raise UserError(f"--from: {path} holds no generator or discriminator, but {', '.join(info.parts)}")
+        raise UserError(f"--from: {path} holds no generator or discriminator, but {', '.join(model.parts)}")
     if "discriminator" not in known:
         known |= _from_checkpoint(file)
     return known
@@ -123,15 +123,6 @@ def check_initial(path: str, config: Run) -> None:
             check_family(part.config, config.generator)
 
 
-def _part(file: Path, info: ModelInfo, name: str) -> Part:
-    networks: dict[type[Any], Any] = {**(DISCRIMINATORS if name == "discriminator" else GENERATORS)}
-    families = {kind.family: kind for kind in networks}
-    family = info.configs[name].get(FAMILY, info.family)
-    if family not in families:
-        raise UserError(f"--from: {file}: family '{family}' is unknown to this version; upgrade stylegans")
-    return Part(file, name, from_dict(families[family], info.configs[name], where=f"--from: {file}: config of {name}"))
-
-
 def _from_checkpoint(snapshot: Path) -> dict[str, Part]:
     """If the model is a run's: the discriminator of the checkpoint of the same moment, or of the newest.
 
@@ -145,8 +136,9 @@ def _from_checkpoint(snapshot: Path) -> dict[str, Part]:
     if folder is None or config is None:
         return {}
     file = folder / checkpoint.TENSORS
-    parts = {"discriminator": Part(file, "discriminator", config.discriminator)}
-    return parts | ({"generator": Part(file, "generator", config.generator)} if same else {})
+    parts = {"discriminator": Part(file, config.discriminator, partial(read_tensors, file, prefix="discriminator."))}
+    generator = Part(file, config.generator, partial(read_tensors, file, prefix="generator."))
+    return parts | ({"generator": generator} if same else {})
 
 
 def _fresh(name: str, network: nn.Module, why: str) -> Row:
