@@ -81,6 +81,8 @@ QUICK = [
     "plan --help",
     "edit --help",
     "edit average --help",
+    "convert --help",
+    "export --help",
     "measure --help",
     "measure --list",
     "data list",
