@@ -197,7 +197,7 @@ def test_our_own_reader_opens_it(tmp_path, wiring, c_dim):
         build = build_discriminator if name == "discriminator" else build_generator
         build(found.config).load_state_dict(dict(found.state))
         for key, value in parts[name].state.items():
-            torch.testing.assert_close(found.state[key], value, rtol=1e-6, atol=1e-7)
+            torch.testing.assert_close(found.state[key], value, rtol=0, atol=0)
 
 
 def test_only_names_options_and_arrays_are_in_it(tmp_path):

@@ -67,7 +67,7 @@ def _write(dst: Path, model: "Foreign") -> None:
     from stylegans.interop import nvidia_export, rosinality_export
 
     if dst.suffix == NVIDIAS:
-        nvidia_export.write(dst, model.parts)
+        nvidia_export.write(dst, model.parts, licence=model.licence)
     elif dst.suffix == ROSINALITYS:
         rosinality_export.write(dst, model.parts, licence=model.licence)
     else:

@@ -94,10 +94,13 @@ def read(path: str | Path) -> Foreign:
                 raise UserError(f"holds two networks that would be its {name}")
             versions.append(network.version)
             try:
-                parts[name] = _part(network)
+                part = _part(network)
+                parts[name] = Part(part.config, {key: value.float() for key, value in part.state.items()})
             except UserError as error:
                 raise UserError(f"{name}: {error}") from None
         source, licence = PROGRAMS[max(versions)]
+        stated = {_text(state["licence"]) for _, state in _states(tree) if "licence" in state}  # ours, converted
+        licence = "; ".join(sorted(stated)) if stated else licence
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     except Exception as error:  # entries that are not what they should be raise almost anything
@@ -158,7 +161,9 @@ def _variables(pairs: object) -> Iterator[tuple[str, Tensor]]:
         name, value = _text(entry[0]), entry[1]
         if isinstance(value, bool) or not isinstance(value, np.ndarray | float | int) or np.iscomplexobj(value):
             raise UserError(f"variables: '{name}' is not an array of numbers")
-        yield name, torch.from_numpy(np.array(value, dtype=np.float32, copy=None, subok=False))
+        # float64 where it was written so: a bias of which 1 was taken away needs its digits until that is undone
+        dtype = np.float64 if getattr(value, "dtype", None) == np.float64 else np.float32
+        yield name, torch.from_numpy(np.array(value, dtype=dtype, copy=None, subok=False))
 
 
 def _options(kwargs: object) -> Iterator[tuple[str, Any]]:

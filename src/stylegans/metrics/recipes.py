@@ -203,7 +203,7 @@ NOT_HERE = {
     "ls": "ls: the published separability needs NVIDIA's forty CelebA classifiers, which this version does not read; "
     "ls_mobilenet trains its own on the labels of --data",
 } | {
-    name: f"{name}: equivariance is defined for StyleGAN3, which is not in this version"
+    name: f"{name}: the equivariance of StyleGAN3 is not measured yet"
     for name in ("eqt50k_int", "eqt50k_frac", "eqr50k")
 }
 """Published names that cannot be given yet, and why."""
