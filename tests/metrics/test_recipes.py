@@ -74,7 +74,7 @@ def test_fewer_pictures_leave_a_whole_set_whole() -> None:
         ("", "names no metric"),
         (" , ", "names no metric"),
         ("ls", "ls_mobilenet trains its own"),
-        ("eqt50k_int", "StyleGAN3"),
+        ("eqt50k_in", "did you mean eqt50k_int"),
     ],
 )
 def test_other_names_are_refused_in_one_line_that_helps(text: str, says: str) -> None:

@@ -1,4 +1,4 @@
-"""Equivariance: whether what is asked to move moves, and nothing else (StyleGAN3, section 3 and appendix E).
+"""EQ-T: whether what is asked to move moves, and nothing else (StyleGAN3, section 3 and appendix E).
 
 A generator whose input can be moved draws a picture twice: once moved at the input, once still; the still one is then
 moved as a picture. The larger their likeness in decibels the better. Mathematics only; the protocol of the published
@@ -9,7 +9,7 @@ eighth of the picture either way.
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -41,13 +41,15 @@ class Error(NamedTuple):
         return 20 * math.log10(2) - 10 * math.log10(mean) if mean > 0 else math.inf
 
 
-def check(G: Generator, name: str) -> None:
+def check(G: Generator, name: str, *, smallest: int = 1) -> None:
     """
     Raises:
-        UserError: the generator's input cannot be moved.
+        UserError: the generator's input cannot be moved, or its pictures have a side below ``smallest`` pixels.
     """
     if not isinstance(getattr(getattr(G.synthesis, "input", None), "transform", None), Tensor):
         raise UserError(f"{name}: only a StyleGAN3's input can be moved; this model has no equivariance to measure")
+    if min(G.img_resolution) < smallest:
+        raise UserError(f"{name}: the filters need pictures of at least {smallest} pixels a side")
 
 
 def draw_translation(size: tuple[int, int], *, generator: torch.Generator) -> tuple[float, float]:
@@ -76,12 +78,17 @@ def translation_error(G: Generator, ws: Tensor, *, x: float, y: float) -> Error:
 @contextmanager
 def moved(G: Generator, x: float, y: float) -> Iterator[None]:
     """The generator draws its pictures translated by (x, y) pixels."""
-    synthesis: Any = G.synthesis
-    transform: Tensor = synthesis.input.transform
-    x, y = x / synthesis.units, y / synthesis.units
+    units: float = cast(Any, G.synthesis).units
+    with input_changed(G, torch.tensor([[1, 0, -x / units], [0, 1, -y / units], [0, 0, 1]])):
+        yield
+
+
+@contextmanager
+def input_changed(G: Generator, change: Tensor) -> Iterator[None]:
+    """The generator sees at a place what ``change`` ``[3, 3]`` takes that place to, in sides of the picture."""
+    transform: Tensor = cast(Any, G.synthesis).input.transform
     before = transform.clone()
-    change = torch.tensor([[1, 0, -x], [0, 1, -y], [0, 0, 1]], dtype=transform.dtype, device=transform.device)
-    transform.copy_(before @ change)
+    transform.copy_(before @ change.to(transform))
     try:
         yield
     finally:

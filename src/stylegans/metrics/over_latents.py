@@ -1,4 +1,4 @@
-"""Metrics that draw pictures of their own: path length, linear separability, and mixing."""
+"""Metrics that draw pictures of their own: path length, linear separability, mixing, and equivariance."""
 
 from collections.abc import Generator as Steps
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stylegans.errors import UserError
 from stylegans.files.pictures import quantise
-from stylegans.metrics import attributes, mixing, perceptual_path_length, separability
+from stylegans.metrics import attributes, equivariance, mixing, perceptual_path_length, rotation, separability
 from stylegans.metrics.attributes import AttributeClassifiers, LinearAttributes
 from stylegans.metrics.collectors import Features, in_order
 from stylegans.metrics.context import Context, Outcome
@@ -26,6 +26,9 @@ from stylegans.ops.random import per_sample
 LOW_CEILING = 0.2
 """Bits: an attribute with less, as its classifier sees it, leaves next to nothing to separate. Either the model hardly
 varies it, or the classifier, perfect on real pictures, fails on generated ones."""
+
+MOVED_TOGETHER = 4
+"""Pictures that are moved alike, one batch, as in the published protocol."""
 
 MOST_MIXED = 4
 """Latents in one picture, as in the paper's table."""
@@ -44,6 +47,8 @@ def check(one: Recipe, context: Context) -> None:
             attributes.targets(labelled(context), range(1))
     if one.kind == "mixing" and context.G.num_ws < 2:
         raise UserError(f"{one.name}: this model takes one style for all layers, so there is nothing to mix")
+    if one.kind == "equivariance":
+        equivariance.check(context.G, one.name, smallest=rotation.SMALLEST if one.motion == "rotation" else 1)
 
 
 # --- path length ------------------------------------------------------------------------------------------------------
@@ -194,6 +199,42 @@ def mixed(context: Context, k: int, *, num: int) -> Iterator[tuple[range, Tensor
         )
         source = per_sample(numbers, seed=context.seed, device=context.device)
         yield numbers, quantise(G.synthesis(mixing.mix(ws, crossovers), noise=noise_mode(G), generator=source))
+
+
+# --- equivariance -----------------------------------------------------------------------------------------------------
+
+
+def moving(one: Recipe, context: Context) -> Outcome:
+    """The likeness of pictures moved at the generator's input to the same pictures moved afterwards, in decibels."""
+    kept: dict[int, np.ndarray] = {}
+    for done, (numbers, error) in counted(errors(one, context), context):
+        kept[numbers.start] = np.array([error])
+        yield Progress(one.name, min(done, one.num), one.num)
+    shares = context.processes.gather(kept)
+    if not shares:
+        return None
+    total, values = in_order(shares).sum(axis=0)
+    found = equivariance.Error(float(total), int(values))
+    note = f", one draw for every {MOVED_TOGETHER} pictures"
+    return context.measurement(one, {"": found.psnr}, num=one.num, note=note)
+
+
+def errors(one: Recipe, context: Context) -> Iterator[tuple[range, equivariance.Error]]:
+    """This process's share, ``MOVED_TOGETHER`` pictures at a time; how they move is drawn from the first's number."""
+    G, size = context.G, context.shape[1:]
+    for some in latents(G, replace(context.sampling(one.num), batch=MOVED_TOGETHER)):
+        with torch.no_grad():
+            ws = G.mapping(some.z, some.c)
+        # both halves of the seed matter: neighbouring seeds and numbers must not share their motions
+        words = np.random.SeedSequence((context.seed, some.numbers.start)).generate_state(1, np.uint64)
+        random = torch.Generator().manual_seed(int(words[0]) % 2**63)
+        if one.motion == "rotation":
+            yield some.numbers, rotation.rotation_error(G, ws, angle=rotation.draw_angle(generator=random))
+            continue
+        x, y = equivariance.draw_translation(size, generator=random)
+        if one.motion == "whole":
+            x, y = round(x), round(y)
+        yield some.numbers, equivariance.translation_error(G, ws, x=x, y=y)
 
 
 def counted(steps: Iterator[tuple[range, Any]], context: Context) -> Iterator[tuple[int, tuple[range, Any]]]:

@@ -25,14 +25,18 @@ Kind = Literal[
     "path-length",
     "separability",
     "mixing",
+    "equivariance",
 ]
+
+Motion = Literal["", "whole", "fractional", "rotation"]
+"""Of an equivariance: by whole pixels, by fractions of them, or about the middle."""
 
 Better = Literal["lower", "higher", ""]
 
 Network = Literal["inception", "vgg16", "dinov2", "mobilenet", "lpips_vgg16", "lpips_alexnet", "pixels"]
 """What sees the pictures. 'pixels': nothing but themselves."""
 
-OWN_SAMPLING: tuple[Kind, ...] = ("path-length", "separability", "mixing")
+OWN_SAMPLING: tuple[Kind, ...] = ("path-length", "separability", "mixing", "equivariance")
 """These draw pictures of their own; all others share one pass over the same ones."""
 
 TITLES: dict[Network, str] = {
@@ -74,6 +78,8 @@ class Recipe:
     """Of a path length: anywhere along the path, or at its beginning."""
     crop: bool = False
     """Of a path length: whether only the middle of the picture, where FFHQ's faces are, is seen."""
+    motion: Motion = ""
+    """Of an equivariance."""
 
     @property
     def is_offline(self) -> bool:
@@ -125,6 +131,10 @@ def _path_lengths(name: str, network: Network, *, num: int) -> Iterable[Recipe]:
     yield Recipe(name.format("ppl2", "wend"), "path-length", network, num, whole)
 
 
+def _equivariance(name: str, motion: Motion, paper: str) -> Recipe:
+    return Recipe(name, "equivariance", "pixels", 50_000, paper, better="higher", motion=motion)
+
+
 def _published() -> Iterable[Recipe]:
     fid, kid = "Fréchet Inception distance (Heusel et al. 2017)", "kernel Inception distance (Bińkowski et al. 2018)"
     yield Recipe("fid50k_full", "frechet", "inception", 50_000, f"{fid}, against the whole set", whole_set=True)
@@ -161,6 +171,11 @@ def _published() -> Iterable[Recipe]:
     swd = "sliced Wasserstein distance × 10³ by resolution (Karras et al. 2018, table 1)"
     yield Recipe("swd16k", "sliced-wasserstein", "pixels", 16_384, swd, reals=16_384, mirrored=True)
     ssim = "MS-SSIM between 10,000 pairs of generated pictures (Karras et al. 2018, table 1)"
+    moving = "equivariance, decibels (Karras et al. 2021, section 3):"
+    eqt = f"{moving} translations"
+    yield _equivariance("eqt50k_int", "whole", f"{eqt} by whole pixels")
+    yield _equivariance("eqt50k_frac", "fractional", f"{eqt} by fractions of a pixel")
+    yield _equivariance("eqr50k", "rotation", f"{moving} rotations")
     yield Recipe("msssim10k", "ms-ssim", "pixels", 20_000, ssim, reals=20_000, better="")
 
 
@@ -202,9 +217,6 @@ RIGHT_NAMES = {
 NOT_HERE = {
     "ls": "ls: the published separability needs NVIDIA's forty CelebA classifiers, which this version does not read; "
     "ls_mobilenet trains its own on the labels of --data",
-} | {
-    name: f"{name}: the equivariance of StyleGAN3 is not measured yet"
-    for name in ("eqt50k_int", "eqt50k_frac", "eqr50k")
 }
 """Published names that cannot be given yet, and why."""
 

@@ -5,7 +5,7 @@
         print(step)    # Progress, and for each recipe a Measurement
 
 The recipes over plain samples share one pass over the generated pictures, in which each network sees each picture
-once. Path lengths, separability and mixing draw pictures of their own.
+once. Path lengths, separability, mixing and equivariance draw pictures of their own.
 """
 
 import time
@@ -46,6 +46,7 @@ OVER_OWN_SAMPLES: dict[Kind, Callable[[Recipe, Context], Outcome]] = {
     "path-length": over_latents.path_length,
     "separability": over_latents.separable,
     "mixing": over_latents.mixing_table,
+    "equivariance": over_latents.moving,
 }
 
 COMPARES: tuple[Kind, ...] = (
