@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -90,6 +91,23 @@ def test_what_is_not_there_or_no_model_is_named(tmp_path):
     (tmp_path / "text.safetensors").write_text("hello")
     with pytest.raises(UserError, match=r"text\.safetensors"):
         stylegans.load(tmp_path / "text.safetensors")
+
+
+def test_a_copy_of_a_repository_of_the_hub_is_its_model(state, tmp_path):
+    path = save(state, tmp_path / "copy" / "model.safetensors", "generator")
+    assert models.find(tmp_path / "copy") == path
+    with pytest.raises(UserError, match="no snapshots"):
+        models.find(f"{tmp_path / 'copy'}@best")
+
+
+def test_what_is_on_the_hub_is_fetched_for_every_use(state, tmp_path, monkeypatch):
+    path = save(state, tmp_path / "m.safetensors", "generator")
+    monkeypatch.setattr("stylegans.interop.hub.fetch", lambda address: path)
+    for address in ("hf://ana/cats", Path("hf://ana/cats")):
+        assert models.find(address) == path
+        assert stylegans.load(address).config == state.generator.config
+        assert models.read(address).source == "stylegans"
+        assert models.kind_of_labels(address) == ""
 
 
 def test_a_checkpoint_of_nvidias_loads_and_says_once_that_its_use_is_restricted(nvidia, write_nvidia, golden):

@@ -146,6 +146,39 @@ def test_a_run_that_has_just_begun_has_nothing_yet(tmp_path: Path) -> None:
     )
 
 
+def test_a_snapshot_of_a_run_is_chosen_as_everywhere(run: Path, model: Path) -> None:
+    for name in ("000004", "000008"):
+        (run / "snapshots" / f"{name}.safetensors").write_bytes(model.read_bytes())
+    assert info.describe(f"{run}@newest").title == f"{run}/snapshots/000008.safetensors: a model"
+    assert info.describe(f"{run}@000004").title == f"{run}/snapshots/000004.safetensors: a model"
+    with pytest.raises(UserError, match="no metric was measured"):
+        info.describe(f"{run}@best")
+    with pytest.raises(MissingFile, match="nowhere@best: no such"):
+        info.describe("nowhere@best")
+
+
+def test_what_is_on_the_hub_is_told_by_its_address(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stylegans.interop.hub.fetch", lambda name: model)
+    told = info.describe("hf://ana/cats@v1")
+    assert told.title == "hf://ana/cats@v1: a model"
+    assert ("kept in", str(model)) in told.rows
+    assert dict(told.rows)["sha256"] == rows(model)["sha256"]
+
+
+def test_how_long_a_model_was_trained_is_told_where_the_file_says(model: Path, tmp_path: Path) -> None:
+    assert "trained" not in rows(model)
+    parts = {"generator_ema": (StyleGAN2(), {"a": torch.zeros(1)})}
+    write_model(tmp_path / "m.safetensors", parts, family="stylegan2", images=2500)
+    assert rows(tmp_path / "m.safetensors")["trained"] == "2.5 kimg"
+
+
+def test_a_model_of_ours_is_known_by_its_content(model: Path) -> None:
+    ours = model.rename(model.with_suffix(".pkl"))
+    assert rows(ours)["licence"] == "Apache-2.0"
+
+
 def test_a_run_with_a_damaged_config_is_one_line_that_names_it(run: Path) -> None:
     (run / "config.json").write_text("{")
     with pytest.raises(UserError, match=r"config\.json: "):

@@ -1,7 +1,7 @@
 """``stylegans info PATH``: what a model file, a run, a checkpoint or a data set is.
 
 Reads headers, configs and logs, never pictures, and weights only where they cannot be told from the rest: in other
-programs' checkpoints.
+programs' checkpoints. What is on the Hub is downloaded to its cache.
 """
 
 import hashlib
@@ -20,8 +20,10 @@ from stylegans.config import Run
 from stylegans.config.sizes import format_size
 from stylegans.data import builtin
 from stylegans.errors import MissingFile, UserError
+from stylegans.files import model_path
 from stylegans.files.model_file import FORMAT, read_model_info, snapshots
 from stylegans.files.tensors import read_header
+from stylegans.interop import hub
 
 if TYPE_CHECKING:
     from stylegans.data.labels import Labels
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
 _BUFFERS = ("noise_const", "w_avg", "lod", "running_mean", "running_var", "num_batches_tracked", "_u", "_v")
 """Stored beside the parameters, and none: a tensor's last name."""
 
-FOREIGN = (".pkl", ".pickle", ".pt", ".pth", ".ckpt")
-"""What other programs' checkpoints are called."""
+MODELS = hub.MODEL_FILES
+"""What model files are called."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ class Info:
     """What a model, checkpoint, run or data set is."""
 
     path: tyro.conf.Positional[str]
-    """a .safetensors model, a run directory, a checkpoint, another program's .pkl or .pt, a data set, an embedded set's
-    name, or what data build reads"""
+    """a .safetensors model, a run directory (RUN@best, RUN@newest, RUN@000200: its snapshot), a checkpoint, another
+    program's .pkl or .pt, hf://user/repo, a data set, an embedded set's name, or what data build reads"""
 
 
 @dataclass(frozen=True)
@@ -57,27 +59,29 @@ def main(argv: list[str]) -> int:
 
 
 def describe(name: str) -> Facts:
-    """What is at the path ``name``, or the embedded data set of that name.
+    """What is at the path ``name``, on the Hub, or the embedded data set of that name.
 
     Raises:
         MissingFile: nothing is there.
-        UserError: it is nothing of ours, or damaged.
+        UserError: it is nothing of ours, or damaged; or the Hub does not give it.
     """
+    if hub.is_address(name):
+        return _on_the_hub(name)
     path = Path(name).expanduser()
+    if "@" in path.name and not path.exists():
+        path = model_path.find(path)
     if name in builtin.EMBEDDED:
         return _embedded(builtin.EMBEDDED[name])
     if not path.exists():
         raise MissingFile(f"{name}: nothing there; give a path, or an embedded data set ({builtin.names()})")
     if path.is_file():
-        if path.suffix == ".safetensors":
+        if path.suffix in MODELS or _is_pytorchs(path):
             return _model(path)
-        if path.suffix in FOREIGN or _is_pytorchs(path):
-            return _foreign(path)
         if zipfile.is_zipfile(path):
             return _data(path)
         return _source(path)
-    if (path / "model.safetensors").is_file():  # as on the Hub, with a config.json of its own
-        return _model(path / "model.safetensors")
+    if (path / model_path.ON_THE_HUB).is_file():  # with a config.json of its own
+        return _model(path / model_path.ON_THE_HUB)
     if (path / "config.json").is_file() and (path / "checkpoints").is_dir():
         return _run(path)
     if list(path.glob("*.safetensors")):
@@ -101,14 +105,28 @@ def draw(facts: Facts) -> None:
     console.print(table)
 
 
+def _on_the_hub(name: str) -> Facts:
+    file = hub.fetch(name)
+    facts = _model(file)
+    return Facts(f"{hub.parse(name)}: {facts.title.removeprefix(f'{file}: ')}", [*facts.rows, ("kept in", str(file))])
+
+
 def _model(path: Path) -> Facts:
+    """By its content, as ``stylegans.load`` tells."""
+    return _safetensors(path) if model_path.is_ours(path) else _foreign(path)
+
+
+def _safetensors(path: Path) -> Facts:
     header = read_header(path)
     if header.metadata.get("format") == FORMAT:
         model = read_model_info(path)
         rows = [("family", model.family)]
         for part in model.parts:
             rows += _part(part, (s for s in header.shapes.items() if s[0].startswith(f"{part}.")), model.configs[part])
-        rows += [("data", model.data or "not said"), ("licence", model.licence or "not said")]
+        rows.append(("data", model.data or "not said"))
+        if header.metadata.get("images", "").isdecimal():
+            rows.append(("trained", f"{int(header.metadata['images']) / 1000:g} kimg"))
+        rows.append(("licence", model.licence or "not said"))
     else:
         rows = [("family", "unknown: not written by stylegans"), ("holds", _amount(header.shapes.items()))]
     return Facts(f"{path}: a model", [*rows, *_file(path)])

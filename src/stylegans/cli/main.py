@@ -21,10 +21,13 @@ VERBS: dict[str, tuple[str, str]] = {
     "generate": ("stylegans.cli.generate", "pictures from seeds"),
     "mix": ("stylegans.cli.mix", "a style-mixing grid"),
     "walk": ("stylegans.cli.walk", "a looping video through the latent space"),
+    "figures": ("stylegans.cli.figures", "the papers' figures of a model, as a folder to look through"),
+    "project": ("stylegans.cli.project", "a picture's place in the latent space; is it this model's own?"),
     "measure": ("stylegans.cli.measure", "the papers' metrics, each number with its protocol beside it"),
     "convert": ("stylegans.cli.convert", "any known checkpoint to .safetensors, and back to what other tools read"),
-    "edit": ("stylegans.cli.edit", "average models; choose a run's EMA length afterwards"),
+    "edit": ("stylegans.cli.edit", "directions in the latent space; blend and average models"),
     "export": ("stylegans.cli.export", "a generator as an ONNX file, checked against PyTorch"),
+    "push": ("stylegans.cli.push", "a model to the Hugging Face Hub, with its card"),
     "info": ("stylegans.cli.info", "what a model, checkpoint, run or data set is"),
 }
 """Verb → (the module whose ``main(argv) -> int`` runs it, what it does)."""

@@ -9,6 +9,7 @@ from stylegans import models
 from stylegans.config import Run
 from stylegans.data import builtin
 from stylegans.data.images import ImageDataset, open_dataset
+from stylegans.interop import hub
 from stylegans.metrics.features.catalogue import sha256_of
 from stylegans.metrics.reals import RealFeatures
 from stylegans.metrics.records import Subject
@@ -56,8 +57,8 @@ def open_subject(
         dataset = training_set(RunFolder(run).read_config(), labels=labels)
     return Opened(
         measured=G,
-        name=f"{run.name}-{file.stem}" if run else file.stem,
-        home=run or file.parent,
+        name=f"{run.name}-{file.stem}" if run else Path(name).name if hub.is_address(name) else file.stem,
+        home=run or (Path() if hub.is_address(name) else file.parent),
         reals=None if dataset is None else RealFeatures(dataset),
         subject=_subject(name, sha256_of(file), dataset, G.img_resolution, device),
     )
