@@ -6,9 +6,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stylegans.config import Mapping, ProGAN, StyleGAN
 from stylegans.errors import UserError
 from stylegans.files.pictures import to_uint8
-from stylegans.tools.arithmetic import Group, combine, neighbourhood, square, vector_arithmetic
+from stylegans.networks.families import build_generator
+from stylegans.tools.arithmetic import (
+    Group,
+    combine,
+    has_mapping_network,
+    neighbourhood,
+    square,
+    vector_arithmetic,
+)
 from stylegans.tools.generate import generate, latents, render, styles
 
 WOMAN, SMILING, MAN = Group((4, 5), sign=-1), Group((1, 2, 3)), Group((6,))
@@ -88,6 +97,31 @@ def test_a_model_without_a_mapping_network_adds_up_in_z(one_style: Any) -> None:
     assert found.result.shape == (4, 4, 3)
     with pytest.raises(UserError, match="space: this model has no mapping network"):
         vector_arithmetic(one_style, [SMILING], space="w")
+
+
+@pytest.mark.parametrize(("depth", "there"), [(0, False), (2, True)])
+@pytest.mark.parametrize("styled", [False, True])
+def test_one_w_for_all_layers_may_come_from_a_mapping_network(styled: bool, depth: int, there: bool) -> None:
+    """StyleGAN, table 4: the traditional generator with and without a mapping network, and the style-based one."""
+    mapping = Mapping(z_dim=8, w_dim=8, num_layers=depth)
+    config = StyleGAN(mapping=mapping, resolution=(8, 8), channel_base=32, use_styles=styled, const_input=styled)
+    G = build_generator(config).eval()
+    assert G.num_ws == (4 if styled else 1)
+    assert has_mapping_network(G) == there
+    if there:
+        found = vector_arithmetic(G, [SMILING, WOMAN, MAN], space="w")
+        means = [styles(G, group.seeds).mean(dim=0, keepdim=True) for group in (SMILING, WOMAN, MAN)]
+        assert close(found.result[None], to_uint8(render(G, means[0] - means[1] + means[2], (0,))))
+    else:
+        with pytest.raises(UserError, match="space: this model has no mapping network, so there is no w; use z"):
+            vector_arithmetic(G, [SMILING], space="w")
+
+
+def test_progressive_gan_adds_up_in_z_alone() -> None:
+    G = build_generator(ProGAN(z_dim=8, c_dim=2, resolution=(8, 8), channel_base=32)).eval()
+    assert vector_arithmetic(G, [SMILING, WOMAN], label=1).result.shape == (8, 8, 3)
+    with pytest.raises(UserError, match="no mapping network"):
+        vector_arithmetic(G, [SMILING], space="w")
 
 
 def test_a_conditional_model_adds_up_within_a_class_or_in_w(conditional: Any) -> None:

@@ -5,16 +5,20 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from stylegans import models
-from stylegans.config import Mapping, StyleGAN2
+from stylegans.config import Discriminator, Mapping, StyleGAN2
 from stylegans.errors import MissingFile, UserError
 from stylegans.files.model_file import read_model_info, write_model
 from stylegans.files.tensors import read_tensors
+from stylegans.interop import nvidia_export, rosinality_export
+from stylegans.interop.foreign import NON_COMMERCIAL, NVIDIA, Part
+from stylegans.networks.families import build_discriminator
 from stylegans.networks.stylegan2 import StyleGAN2Generator
 from stylegans.tools import average as tool
 from stylegans.training import posthoc_ema
@@ -26,7 +30,7 @@ BATCH, SNAPSHOTS, STEPS = 50, 12, 20
 Error = Callable[[Tensor, Tensor], float]
 
 
-def network(**changes: int) -> StyleGAN2Generator:
+def network(**changes: Any) -> StyleGAN2Generator:
     mapping = Mapping(z_dim=8, w_dim=8, num_layers=2)
     config = StyleGAN2(mapping=mapping, resolution=(16, 16), channel_base=64, channel_max=8)
     return StyleGAN2Generator(replace(config, **changes)).requires_grad_(False)
@@ -110,7 +114,7 @@ def test_the_parts_are_held_one_at_a_time(
         held.extend(weakref.ref(tensor) for name, tensor in tensors.items() if posthoc_ema.is_averaged(name, tensor))
         return tensors
 
-    monkeypatch.setattr(tool, "read_tensors", read)
+    monkeypatch.setattr("stylegans.tools.weights.read_tensors", read)
     tool.choose_length(walk[0], 0.07)
     assert len(held) > SNAPSHOTS
 
@@ -180,6 +184,60 @@ def test_the_mean_of_a_model_with_itself_is_itself(pair: tuple[Path, Path]) -> N
     _, tensors = tool.average([pair[0]] * 3)
     for name, tensor in read_tensors(pair[0], prefix="generator_ema.").items():
         torch.testing.assert_close(tensors[name], tensor, rtol=1e-7, atol=0)
+
+
+def foreign(path: Path, part: StyleGAN2Generator) -> Path:
+    """The same network as another program's checkpoint, by the end of the path."""
+    if path.suffix == ".pt":
+        rosinality_export.write(path, {"generator_ema": Part(part.config, part.state_dict())}, licence=NVIDIA)
+    else:
+        judge = build_discriminator(Discriminator(resolution=(16, 16), channel_base=64, channel_max=8))
+        parts = {"generator_ema": Part(part.config, part.state_dict())}
+        nvidia_export.write(path, parts | {"discriminator": Part(judge.config, judge.state_dict())}, licence=NVIDIA)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".pkl"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_other_programs_checkpoints_are_summed_with_ours(suffix: str, turned: bool, tmp_path: Path) -> None:
+    theirs = foreign(tmp_path / f"theirs{suffix}", network())
+    read = models.read(theirs).parts["generator_ema"]
+    assert isinstance(read.config, StyleGAN2)
+    other = StyleGAN2Generator(read.config)
+    content = {"generator_ema": (other.config, other.state_dict())}
+    ours = tmp_path / "ours.safetensors"
+    write_model(ours, content, family="stylegan2", data="dots", licence="CC0", labels="classes")
+    paths = [ours, theirs] if turned else [theirs, ours]
+    config, tensors = tool.average(paths, (0.25, 0.75))
+    assert config == read.config
+    first, second = (other.state_dict(), read.state) if turned else (read.state, other.state_dict())
+    for name, tensor in tensors.items():
+        copied = name.endswith("noise_const")
+        torch.testing.assert_close(tensor, first[name] if copied else 0.25 * first[name] + 0.75 * second[name])
+    out = tmp_path / "out.safetensors"
+    tool.write_average(out, tool.recipe_of_models(paths))
+    info = read_model_info(out)
+    assert set(info.licence.split("; ")) == {"CC0", NVIDIA}
+    assert NON_COMMERCIAL in info.licence
+    assert info.labels == "classes"
+    with pytest.warns(UserWarning, match=NON_COMMERCIAL):
+        models.load(out)
+
+
+def test_of_other_programs_checkpoints_alone_there_is_a_mean_too(tmp_path: Path) -> None:
+    paths = [foreign(tmp_path / f"{name}.pt", network()) for name in "ab"]
+    a, b = (models.read(path).parts["generator_ema"].state for path in paths)
+    _, tensors = tool.average(paths)
+    torch.testing.assert_close(tensors["mapping.w_avg"], (a["mapping.w_avg"] + b["mapping.w_avg"]) / 2)
+    tool.write_average(tmp_path / "out.safetensors", tool.recipe_of_models(paths))
+    assert read_model_info(tmp_path / "out.safetensors").licence == NVIDIA
+
+
+def test_another_programs_checkpoint_of_another_shape_is_refused_by_what_differs(tmp_path: Path) -> None:
+    ours = write(tmp_path / "ours.safetensors", {"generator_ema": network(resolution=(8, 8))})
+    theirs = foreign(tmp_path / "theirs.pt", network())
+    with pytest.raises(UserError, match=r"theirs\.pt: its resolution is \(16, 16\), that of .* \(8, 8\); only models"):
+        tool.average([ours, theirs])
 
 
 @pytest.mark.parametrize(

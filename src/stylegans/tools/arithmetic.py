@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from stylegans.errors import UserError
 from stylegans.files.pictures import tile, to_uint8
@@ -116,10 +116,15 @@ def check(G: Generator, groups: Sequence[Group], *, space: Space, reach: float, 
             raise UserError(f"groups: group {number} has no seeds; give it one or more, like 1,5,9")
     if not (math.isfinite(reach) and reach >= 0):
         raise UserError(f"reach: {reach} is no distance; use 0 or more, 0.25 is the paper's")
-    if space == "w" and G.num_ws == 1:
+    if space == "w" and not has_mapping_network(G):
         raise UserError("space: this model has no mapping network, so there is no w; use z")
     if space == "z" and G.c_dim and label is None:
         raise UserError("--class: in z the result has no class of its own; choose one, or add up in w")
+
+
+def has_mapping_network(G: Generator) -> bool:
+    """Whether w is something learned. It may be one for all layers, in a StyleGAN without styles (table 4)."""
+    return isinstance(G.mapping, nn.Module) and next(G.mapping.parameters(), None) is not None
 
 
 @torch.no_grad()

@@ -1,10 +1,10 @@
 """Averages of weights: a length of the generator's average chosen after training, and the mean of several models.
 
-Both are a weighted sum of parts of model files, read one at a time.
+Both are a weighted sum of generators in model files, read one at a time.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +12,19 @@ from torch import Tensor
 
 from stylegans import models
 from stylegans.config import GeneratorConfig
-from stylegans.config.codec import from_dict
 from stylegans.errors import UserError
-from stylegans.files.model_file import ModelInfo, read_model_info, snapshots, write_model
-from stylegans.files.tensors import read_tensors
+from stylegans.files.model_file import ModelInfo, read_model_info, snapshots
+from stylegans.tools.weights import (
+    Notes,
+    Outline,
+    Weights,
+    joined,
+    quick_outline,
+    read_generator,
+    refuse_difference,
+    write_generator,
+)
 from stylegans.training import posthoc_ema
-
-PART = "generator_ema"
-"""What an average is in the file it is written to."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +32,14 @@ class Term:
     """A generator in a model file, and its weight in a sum."""
 
     path: Path
-    part: str
+    part: str | None
+    """None: its default, as ``stylegans.load`` takes it."""
     weight: float
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A weighted sum of generators. What has no average, and what the file says of itself, comes from the first."""
+    """A weighted sum of generators. What has no average comes from the first."""
 
     terms: tuple[Term, ...]
     misfit: float = 0.0
@@ -55,7 +61,8 @@ def choose_length(
         MissingFile: nothing is there.
         UserError: see ``recipe_of_length``.
     """
-    return combine(recipe_of_length(run if at is None else f"{run}@{at}", length))
+    total = combine(recipe_of_length(run if at is None else f"{run}@{at}", length))
+    return total.config, total.state
 
 
 def average(
@@ -63,11 +70,15 @@ def average(
 ) -> tuple[GeneratorConfig, dict[str, Tensor]]:
     """The mean of the generators of several models, or their sum with ``weights``.
 
+    Args:
+        paths: whatever ``stylegans.load`` takes: ours and other programs' may be mixed where their configs are equal.
+
     Raises:
         MissingFile: a model is not there.
         UserError: see ``recipe_of_models``; or the models differ in shape.
     """
-    return combine(recipe_of_models(paths, weights))
+    total = combine(recipe_of_models(paths, weights))
+    return total.config, total.state
 
 
 def recipe_of_length(run: str | Path, length: float) -> Recipe:
@@ -125,52 +136,51 @@ def recipe_of_models(paths: Sequence[str | Path], weights: Sequence[float] | Non
     if not abs(math.fsum(shares) - 1) < 1e-3:
         raise UserError(f"--weights: they add up to {math.fsum(shares):g}; make that 1")
     files = [models.find(path) for path in paths]
-    parts = [models.default_part(read_model_info(file), path) for file, path in zip(files, paths, strict=True)]
-    return Recipe(tuple(map(Term, files, parts, shares)))
+    for file in files:
+        quick_outline(file)  # refuses one of ours without a generator before anything is read
+    return Recipe(tuple(Term(file, None, share) for file, share in zip(files, shares, strict=True)))
 
 
-def combine(recipe: Recipe) -> tuple[GeneratorConfig, dict[str, Tensor]]:
+def combine(recipe: Recipe) -> Weights:
     """The sum, computed in float64: weights of snapshots may be large and of both signs.
 
     Raises:
         UserError: the generators differ in shape, or in what is not a number to average.
     """
-    for term in recipe.terms[1:]:
-        _refuse_another_shape(recipe.terms[0], term)
-    first = recipe.terms[0]
-    config = from_dict(  # type: ignore[var-annotated]
-        GeneratorConfig,  # type: ignore[arg-type]
-        read_model_info(first.path).configs[first.part],
-        where=f"{first.path}: config of {first.part}",
-    )
-    result = read_tensors(first.path, prefix=f"{first.part}.")
-    kinds = {name: tensor.dtype for name, tensor in result.items() if posthoc_ema.is_averaged(name, tensor)}
+    first, *others = recipe.terms
+    total = read_generator(first.path, first.part)
+    outline, state = total.outline, total.state
+    for term in others:
+        _refuse_another_shape(first, outline, term, quick_outline(term.path, term.part))
+    kinds = {name: tensor.dtype for name, tensor in state.items() if posthoc_ema.is_averaged(name, tensor)}
     for name in kinds:
-        result[name] = result[name].double() * first.weight
-    for term in recipe.terms[1:]:
-        tensors = read_tensors(term.path, prefix=f"{term.part}.")
+        state[name] = state[name].double() * first.weight
+
+    def add(term: Term) -> Notes:  # a function, so that nothing of one model is left when the next is read
+        weights = read_generator(term.path, term.part)
+        _refuse_another_shape(first, outline, term, weights.outline)
         for name in kinds:
-            result[name].add_(tensors.pop(name).double(), alpha=term.weight)
-    return config, {name: tensor.to(kinds.get(name, tensor.dtype)) for name, tensor in result.items()}
+            state[name].add_(weights.state.pop(name).double(), alpha=term.weight)
+        return weights.notes
+
+    notes = joined([total.notes, *(add(term) for term in others)])
+    rounded = {name: tensor.to(kinds.get(name, tensor.dtype)) for name, tensor in state.items()}
+    return Weights(total.config, rounded, notes)
 
 
-def write_average(path: str | Path, recipe: Recipe) -> None:
+def write_average(path: str | Path, recipe: Recipe) -> Notes:
     """Write the sum as a model file of the one part ``generator_ema``.
+
+    Returns:
+        What the file says of itself: the data sets and the licences of all that went into it.
 
     Raises:
         UserError: see ``combine``.
         OSError: it cannot be written.
     """
-    config, tensors = combine(recipe)
-    info = read_model_info(recipe.terms[0].path)
-    write_model(
-        path,
-        {PART: (config, tensors)},
-        family=config.family,
-        data=info.data,
-        licence=info.licence,
-        labels=info.labels,
-    )
+    total = combine(recipe)
+    write_generator(path, total)
+    return total.notes
 
 
 def _tracks(info: ModelInfo) -> dict[str, float]:
@@ -189,31 +199,11 @@ def _images(path: Path, info: ModelInfo) -> int:
         ) from error
 
 
-def _shape(info: ModelInfo, part: str) -> dict[str, tuple[int, ...]]:
-    shapes = info.header.shapes.items()
-    return {name.removeprefix(f"{part}."): shape for name, shape in shapes if name.startswith(f"{part}.")}
-
-
-def _refuse_another_shape(first: Term, other: Term) -> None:
+def _refuse_another_shape(first: Term, outline: Outline, term: Term, other: Outline | None) -> None:
     """
     Raises:
         UserError: the two differ in config or shape; names the first thing that does.
     """
-    infos = read_model_info(first.path), read_model_info(other.path)
-    for mine, theirs in (
-        (_flat(infos[0].configs[first.part]), _flat(infos[1].configs[other.part])),
-        (_shape(infos[0], first.part), _shape(infos[1], other.part)),
-    ):
-        for name in [*mine, *(theirs.keys() - mine.keys())]:
-            if mine.get(name) != theirs.get(name):
-                raise UserError(
-                    f"{other.path}: its {name} is {theirs.get(name)}, that of {first.path} {mine.get(name)}; "
-                    f"only models of one shape have an average"
-                )
-
-
-def _flat(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    flat: dict[str, object] = {}
-    for name, value in values.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
-    return flat
+    if other is not None:
+        why = "only models of one shape have an average"
+        refuse_difference(outline, other, names=(first.path, term.path), why=why)
