@@ -1,5 +1,10 @@
+import errno
+import os
+import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +12,8 @@ import pytest
 from PIL import Image
 
 from stylegans.cli.main import main
+from stylegans.data.images import open_dataset
+from stylegans.tools.unfinished import Unfinished
 
 
 def picture(path: Path) -> np.ndarray:
@@ -91,3 +98,164 @@ def test_help_needs_neither_torch_nor_numpy_nor_pillow() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "--out" in done.stdout
+
+
+# --- very many ------------------------------------------------------------------------------------------------------
+
+
+def files(path: Path) -> dict[str, bytes]:
+    return {file.relative_to(path).as_posix(): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+def start(*words: object) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "stylegans", *map(str, words)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+
+
+def killed_when(process: "subprocess.Popen[str]", done: Path, count: int, *, by: int = signal.SIGKILL) -> str:
+    """Kill it once ``count`` pieces are marked; what it said."""
+    while process.poll() is None and len(list(done.glob("piece-*"))) < count:
+        time.sleep(0.01)
+    process.send_signal(by)
+    return process.communicate()[0]
+
+
+def test_a_zip_is_a_data_set_with_the_labels_that_were_drawn(
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "new" / "many.zip"
+    command = ["generate", str(models / "classes.safetensors"), "--seeds", "0-69", "--out", str(out)]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("classes (drawn by seed; --class chooses): 70 pictures of 3 classes, ")
+    assert said.endswith(f"wrote 70 pictures to {out}: a data set\n")
+    dataset = open_dataset(str(out), labels=True)
+    assert (len(dataset), dataset.resolution) == (70, (16, 16))
+    assert [int(dataset.label(i).argmax()) for i in range(70)] == [
+        int(np.random.default_rng(seed).integers(3)) for seed in range(70)
+    ]
+    before = out.stat()
+    assert main(command) == 0  # finished: nothing is drawn again
+    assert capsys.readouterr().out == f"{out} is complete: 70 pictures, made by the same command\n"
+    assert out.stat() == before
+    assert main([*command, "--truncation", "0.5"]) == 2
+    assert "holds pictures made with --truncation 1.0, now 0.5" in capsys.readouterr().err
+
+
+def test_a_data_set_and_shards_go_to_folders(models: Path, tmp_path: Path) -> None:
+    command = ["generate", str(models / "two-channels.safetensors"), "--seeds", "0-4"]
+    assert main([*command, "--out", str(tmp_path / "set"), "--format", "dataset"]) == 0
+    assert sorted(files(tmp_path / "set")) == [
+        *(f"00000/seed0000000{i}.npy" for i in range(5)), "dataset.json", "generated.json"
+    ]  # fmt: skip
+    assert main([*command, "--out", str(tmp_path / "shards"), "--format", "shards", "--shard-size", "3"]) == 0
+    assert sorted(files(tmp_path / "shards")) == ["generated.json", "shard-000000.tar", "shard-000001.tar"]
+
+
+def test_killed_at_any_moment_the_same_command_continues_to_the_same_bytes(models: Path, tmp_path: Path) -> None:
+    words = ["generate", models / "plain.safetensors", "--seeds", "0-249", "--batch", "16", "--out"]
+    assert main([str(word) for word in [*words, tmp_path / "whole.zip"]]) == 0
+    killed_when(start(*words, tmp_path / "many.zip"), tmp_path / ".many.zip.unfinished" / "done", 1)
+    assert not (tmp_path / "many.zip").exists()
+    assert main([str(word) for word in [*words, tmp_path / "many.zip"]]) == 0
+    assert (tmp_path / "many.zip").read_bytes() == (tmp_path / "whole.zip").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["many.zip", "whole.zip"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("out", ()),
+        ("out", ("--format", "dataset")),
+        ("out.zip", ()),
+        ("out", ("--format", "shards", "--shard-size", "150")),
+        ("out", ("--workers", "2")),
+    ],
+)
+def test_many_kills_change_nothing(models: Path, tmp_path: Path, name: str, more: tuple[str, ...]) -> None:
+    words = ["generate", models / "classes.safetensors", "--seeds", "0-999", "--noise", "random", *more, "--out"]
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    whole = start(*words, tmp_path / "a" / name)
+    whole.communicate()
+    assert whole.returncode == 0
+    folder = tmp_path / "b" / (f".{name}.unfinished" if name.endswith(".zip") else f"{name}/.unfinished")
+    for count in (0, 2, 7):
+        killed_when(start(*words, tmp_path / "b" / name), folder / "done", count)
+    again = start(*words, tmp_path / "b" / name)
+    assert "wrote 1000 pictures" in again.communicate()[0]
+    assert files(tmp_path / "b") == files(tmp_path / "a")
+
+
+@pytest.mark.long
+def test_two_processes_of_torchrun_make_the_same_bytes(models: Path, tmp_path: Path) -> None:
+    words = ["generate", str(models / "plain.safetensors"), "--seeds", "0-299", "--out"]
+    assert main([*words, str(tmp_path / "one.zip")]) == 0
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    command = [*torchrun, "-m", "stylegans", "--", *words, str(tmp_path / "two.zip")]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, check=True
+    )
+    assert done.stdout.count("wrote 300 pictures") == 1
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+
+@pytest.mark.long
+def test_ctrl_c_is_one_line_and_another_command_is_refused(models: Path, tmp_path: Path) -> None:
+    words = ["generate", models / "plain.safetensors", "--seeds", "0-1999", "--out", tmp_path]
+    process = start(*words)
+    said = killed_when(process, tmp_path / ".unfinished" / "done", 1, by=signal.SIGINT)
+    assert process.returncode == 130
+    assert re.fullmatch(r"stylegans: stopped at \d+ of 2000 pictures; the same command continues\n", said)
+    other = start(*words, "--truncation", "0.5")
+    assert re.match(
+        r"stylegans: --out: unfinished work lies there, with --truncation 1.0, now 0.5", other.communicate()[0]
+    )
+    assert other.returncode == 2
+
+
+def test_a_disk_that_refuses_is_one_line_and_the_same_command_continues(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["generate", str(models / "small.safetensors"), "--seeds", "0-99", "--out", str(tmp_path / "out")]
+    place = Unfinished.place
+
+    def full(work: Unfinished, path: Path, content: bytes) -> None:
+        if path.stem == "seed0070":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        place(work, path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Unfinished, "place", full)
+        assert main(command) == 1
+    refusal = capsys.readouterr().err
+    assert refusal.count("\n") == 1
+    assert "out cannot be written (No space left on device) at 100 of 100 pictures; the same command" in refusal
+    assert main(command) == 0
+    assert capsys.readouterr().out.startswith("continuing after 64 of 100 pictures\nwrote 100 pictures")
+    assert len(files(tmp_path / "out")) == 100
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("--out", "a.zip", "--format", "shards"), "--format: shards goes to a folder"),
+        (("--out", "a", "--shard-size", "0"), "--shard-size: 0"),
+        (("--out", "a", "--workers", "0"), "--workers: 0"),
+        (("--out", "a", "--format", "grid", "--workers", "2"), "--workers: grid is made by one process"),
+    ],
+)
+def test_options_for_very_many_are_refused_in_one_line(
+    words: tuple[str, ...],
+    complaint: str,
+    models: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["generate", str(models / "small.safetensors"), "--seeds", "1", *words]) == 2
+    assert complaint in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

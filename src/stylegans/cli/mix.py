@@ -16,7 +16,8 @@ class Mix:
     """A style-mixing grid: each row's picture, with some layers' styles taken from each column's."""
 
     model: tyro.conf.Positional[str]
-    """a .safetensors model or a run directory (RUN@newest, RUN@best, RUN@000200 choose its snapshot)"""
+    """a .safetensors model, a run directory (RUN@newest, RUN@best, RUN@000200 choose its snapshot), a .pkl or .pt of
+    another program's, or hf://user/repo"""
     rows: str
     """seeds of the rows' pictures: numbers and ranges, like 1-4"""
     cols: str

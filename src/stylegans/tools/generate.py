@@ -13,9 +13,11 @@ from torch import Tensor
 
 from stylegans.errors import UserError
 from stylegans.networks.protocol import Generator, Noise, device_of
+from stylegans.ops.random import PerSample
 
 LARGEST_SEED = 2**32 - 1
 MOST_SEEDS = 1_000_000
+MOST_REPORTED = 32
 
 Label = int | tuple[float, ...]
 """A class, or a label vector as it is: of several classes at once, or of conditions."""
@@ -100,9 +102,18 @@ def labels(G: Generator, seeds: Sequence[int], label: Label | None = None) -> Te
 
 
 def class_report(G: Generator, seeds: Sequence[int], label: Label | None = None) -> str | None:
-    """'classes (drawn by seed; --class chooses): seed 0 class 3, …', for the user to know; None: nothing was drawn."""
+    """'classes (drawn by seed; --class chooses): seed 0 class 3, …', for the user to know; None: nothing was drawn.
+
+    Of more than 32 seeds it is said how often the rarest and the commonest class were drawn.
+    """
     if label is not None or G.c_dim == 0:
         return None
+    if len(seeds) > MOST_REPORTED:
+        counts = np.bincount(classes(G, seeds), minlength=G.c_dim)
+        return (
+            f"classes (drawn by seed; --class chooses): {len(seeds)} pictures of {G.c_dim} classes, "
+            f"{counts.min()} to {counts.max()} of each"
+        )
     pairs = ", ".join(f"seed {seed} class {number}" for seed, number in zip(seeds, classes(G, seeds), strict=True))
     return f"classes (drawn by seed; --class chooses): {pairs}"
 
@@ -143,17 +154,12 @@ def styles(
 def render(G: Generator, ws: Tensor, seeds: Sequence[int], *, noise: Noise = "const") -> Tensor:
     """ws [N, num_ws, w_dim] → images [N, C, H, W], float32.
 
-    With ``noise="random"`` each picture's noise is drawn from its seed, one picture at a time: it is the same
-    whatever else is drawn, on one kind of device.
+    With ``noise="random"`` each picture's noise is drawn from its seed: it is the same whatever else is drawn, on one
+    kind of device.
     """
-    if noise != "random":
-        return G.synthesis(ws, noise=noise).float()
     device = device_of(G)
-    pictures = [
-        G.synthesis(w[None], noise=noise, generator=torch.Generator(device=device).manual_seed(seed))
-        for w, seed in zip(ws, seeds, strict=True)
-    ]
-    return torch.cat(pictures).float()
+    own = PerSample(tuple(torch.Generator(device=device).manual_seed(seed) for seed in seeds))
+    return G.synthesis(ws, noise=noise, generator=own if noise == "random" else None).float()
 
 
 def generate(
