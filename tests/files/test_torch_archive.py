@@ -275,6 +275,16 @@ def test_containers_that_hold_themselves_or_each_other_many_times_are_walked_onc
     assert len(named_tensors(read_archive(path))) == 1
 
 
+def test_an_array_by_many_names_is_one_tensor(tmp_path: Path) -> None:
+    path = tmp_path / "x.pkl"
+    array = np.arange(3, dtype=">f4")
+    path.write_bytes(pickle.dumps({"a": array, "b": {"c": array}, "d": array.copy()}, 4))
+    found = named_tensors(read_archive(path))
+    assert [value.tolist() for value in found.values()] == [[0, 1, 2]] * 3
+    assert found["a"] is found["b.c"]
+    assert found["a"].data_ptr() != found["d"].data_ptr()
+
+
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kept=st.floats(0, 0.999), position=st.floats(0, 0.999), value=st.integers(0, 255))

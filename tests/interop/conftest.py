@@ -74,7 +74,7 @@ class TensorFlow:
 
     def dumps(self, tree, *, module="dnnlib.tflib.network", protocol=4, pickler=pickle.Pickler) -> bytes:
         with pytest.MonkeyPatch.context() as patch:
-            for name in ("dnnlib", "dnnlib.tflib", "dnnlib.tflib.network", "dnnlib.util", "tfutils"):
+            for name in ("dnnlib", "dnnlib.tflib", "dnnlib.tflib.network", "dnnlib.util", "tfutil"):
                 patch.setitem(sys.modules, name, types.ModuleType(name))
             patch.setattr(Network, "__module__", module)
             patch.setattr(sys.modules[module], "Network", Network, raising=False)

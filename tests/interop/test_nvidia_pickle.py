@@ -137,6 +137,22 @@ def test_stylegan3s_stylegan2_has_its_synthesis_options_among_the_generators(nvi
     assert discriminator.conv_clamp == 256  # its constructor's default, which the options do not say
 
 
+def test_a_width_that_is_stated_though_it_is_the_rule_is_left_unsaid(nvidia, write_nvidia):
+    kwargs = dict(nvidia("ada_G_skip_c5").state["_init_kwargs"])
+    stated = kwargs | {"mapping_kwargs": dict(kwargs["mapping_kwargs"]) | {"layer_features": 64, "embed_features": 64}}
+    found = read(write_nvidia(nvidia("ada_G_skip_c5", _init_kwargs=stated), name="stated.pkl"))
+    expected = read(write_nvidia(nvidia("ada_G_skip_c5")))
+    assert found.parts["generator_ema"].config == expected.parts["generator_ema"].config
+
+
+def test_so_is_one_of_a_discriminators_label_mapping(nvidia, write_nvidia):
+    kwargs = dict(nvidia("ada_D_resnet_c5").state["_init_kwargs"])
+    stated = kwargs | {"cmap_dim": 32, "mapping_kwargs": {"layer_features": 32, "embed_features": 32}}
+    found = read(write_nvidia(nvidia("ada_D_resnet_c5", _init_kwargs=stated), name="stated.pkl"))
+    expected = read(write_nvidia(nvidia("ada_D_resnet_c5")))
+    assert found.parts["discriminator"].config == expected.parts["discriminator"].config
+
+
 def test_options_given_outweigh_what_the_modules_keep(nvidia, write_nvidia):
     G = nvidia("ada_G_skip_clamp")
     G.at("synthesis", "b4", "conv1")["conv_clamp"] = 256

@@ -131,7 +131,19 @@ def test_by_default_a_label_goes_through_its_embedding_alone(golden, tensorflow)
     assert network(vectors.inputs["img"], vectors.inputs["c"]).isfinite().all()
 
 
-@pytest.mark.parametrize("options", [{"colour": 1}, {"nonlinearity": "relu"}, {"mapping_nonlinearity": "relu"}])
+def test_options_that_are_stated_as_they_are_by_default_change_nothing():
+    assert nvidia.generator_config({"fmap_const": None, "fmap_min": 1}) == nvidia.generator_config({})
+    stated = {"use_spectral_norm": False, "use_pagan": False, "score_size": 1, "adaptive_dropout": 0}
+    assert nvidia.discriminator_config(stated) == nvidia.discriminator_config({})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"colour": 1}, {"nonlinearity": "relu"}, {"mapping_nonlinearity": "relu"}),
+        *({"fmap_const": 48}, {"use_spectral_norm": True}, {"score_size": 2}),
+    ],
+)
 def test_unsupported_options_are_named(options):
     for config in (nvidia.generator_config, nvidia.discriminator_config):
         with pytest.raises(UserError, match=next(iter(options))):

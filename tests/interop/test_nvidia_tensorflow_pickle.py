@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stylegans.errors import MissingFile, UserError
-from stylegans.interop import foreign
+from stylegans.interop import foreign, nvidia_export
 from stylegans.interop import nvidia_tensorflow_pickle as nvidia
 from stylegans.interop import open as opened
 from stylegans.interop.nvidia_tensorflow_pickle import read
@@ -127,9 +127,9 @@ class Python2Pickler(pickle._Pickler):
 
 
 @pytest.mark.parametrize(
-    ("protocol", "pickler"), [(2, pickle.Pickler), (3, pickle.Pickler), (4, pickle.Pickler), (2, Python2Pickler)]
+    ("protocol", "pickler"), [*((protocol, pickle.Pickler) for protocol in (2, 3, 4, 5)), (2, Python2Pickler)]
 )
-@pytest.mark.parametrize("module", ["dnnlib.tflib.network", "tfutils"])
+@pytest.mark.parametrize("module", ["dnnlib.tflib.network", "tfutil"])
 def test_every_way_of_writing_gives_the_same(tensorflow, module, protocol, pickler):
     for name in ("progan_G_paper", "sg2_G_skip"):
         expected = read(tensorflow.write(tensorflow.golden(name))).parts["generator"]
@@ -152,7 +152,7 @@ def test_both_layouts_of_progressive_gan_are_told_apart_by_their_shapes(golden, 
         for name, value in vectors.state.items()
     }
     path = tensorflow.write(
-        tensorflow.network("G_paper", variables, vectors.config["kwargs"], version=2), module="tfutils"
+        tensorflow.network("G_paper", variables, vectors.config["kwargs"], version=2), module="tfutil"
     )
     generator = built(read(path).parts["generator"])
     set_lod(generator, 0)
@@ -169,6 +169,20 @@ def test_where_shapes_do_not_tell_the_layout_the_version_does(version, first):
     assert nvidia._output_comes_first(oblong) is False
 
 
+# --- Progressive GAN's labels -----------------------------------------------------------------------------------------
+
+
+def test_a_discriminator_that_also_classifies_gives_its_scores(golden, relative_error, tensorflow):
+    vectors = golden("progan_D_paper")
+    state = dict(vectors.state)
+    for name in ("4x4/Dense1/weight", "4x4/Dense1/bias"):
+        state[name] = torch.cat([state[name], torch.randn(*state[name].shape[:-1], 5)], dim=-1)
+    kwargs = vectors.config["kwargs"] | {"label_size": 5}
+    part = read(tensorflow.write(tensorflow.network("D_paper", state, kwargs, version=2, name="D"))).parts
+    scores = built(part["discriminator"], generator=False)(vectors.inputs["images"])
+    assert relative_error(scores, vectors.outputs["scores_lod0"]) < vectors.tolerance("scores_lod0")
+
+
 # --- options --------------------------------------------------------------------------------------------------------
 
 
@@ -180,7 +194,27 @@ def test_the_stage_of_growth_is_the_generators_own(tensorflow):
     assert read(tensorflow.write(published_network)).parts["generator"].state["synthesis.lod"] == 1.5
 
 
+def test_what_is_done_with_labels_is_left_unsaid_where_there_are_none(tensorflow, tmp_path):
+    networks = (None, tensorflow.golden("sg2_D_resnet", name="D"), tensorflow.golden("sg2_G_skip", name="Gs"))
+    before = opened.read(tensorflow.write(networks)).parts
+    nvidia_export.write(tmp_path / "ada.pkl", before)  # whose labels are another matter
+    after = opened.read(tmp_path / "ada.pkl").parts
+    for name, part in before.items():
+        assert after[name].config == part.config
+        assert all(torch.equal(value, after[name].state[key]) for key, value in part.state.items())
+
+
 # --- what is refused ------------------------------------------------------------------------------------------------
+
+
+def test_one_array_by_many_names_takes_no_more_than_the_file(tensorflow):
+    array = np.zeros(100_000, np.uint8)
+    network = tensorflow.network("G_paper", {}, {}, version=2)
+    network.state["variables"] = [(f"a{i}", array) for i in range(50_000)]  # 20 GB as float32, each its own
+    path = tensorflow.write(network)
+    assert path.stat().st_size < 2_000_000
+    with pytest.raises(UserError, match=r"more than \d+ numbers, for which there is no room in the file"):
+        read(path)
 
 
 class Evil:

@@ -124,6 +124,9 @@ def bombs() -> Iterator[tuple[str, bytes]]:
         "array-promises",
         b"\x80\x03" + array + b"(K\x01J\xff\xff\xff\x7f\x85cnumpy\ndtype\nX\x02\0\0\0f4\x85R\x89C\0tb.",
     )
+    buffer = b"\x80\x05cnumpy.core.numeric\n_frombuffer\nq\x01" + large + b"q\x02"
+    kind, size = b"cnumpy\ndtype\n" + text("u1") + b"\x85Rq\x03", struct.pack("<i", 1_000_000)
+    yield "copied-buffers", buffer + kind + (b"h\x01(h\x02h\x03J" + size + b"\x85" + text("C") + b"tR") * 5000 + b"."
     storage = b"\x80\x03ctorch.storage\n_load_from_bytes\nq\x01" + large + b"q\x02"
     yield "copied-storages", storage + b"h\x01h\x02\x85R" * 5000 + b"."
     meta = {"class_name": "Generator", "state": {"_parameters": {}, "_buffers": {}, "_modules": {}}}

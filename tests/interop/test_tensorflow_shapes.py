@@ -3,7 +3,6 @@ import pytest
 from stylegans.errors import UserError
 from stylegans.interop import open as opened
 from stylegans.interop import tensorflow_shapes
-from stylegans.interop.nvidia_tensorflow_pickle import read
 
 GENERATORS = [
     "progan_G_paper", "progan_G_paper_labels5", "progan_G_paper_unfused", "sg1_G_cfgB", "sg1_G_cfgC", "sg1_G_cfgD",
@@ -26,7 +25,7 @@ NOT_IN_THE_SHAPES = (
 @pytest.mark.parametrize("name", [*GENERATORS, *DISCRIMINATORS])
 def test_options_that_are_not_stated_are_read_off_the_variables(tensorflow, name):
     complete = tensorflow.golden(name)
-    expected = next(iter(read(tensorflow.write(complete)).parts.values()))
+    expected = next(iter(opened.read(tensorflow.write(complete)).parts.values()))
     given = {key: value for key, value in complete.state["static_kwargs"].items() if key in NOT_IN_THE_SHAPES}
     found = opened.read(tensorflow.write(tensorflow.holder(complete.state | {"static_kwargs": given})))
     (part,) = found.parts.values()
@@ -86,3 +85,10 @@ def test_a_statistic_where_a_group_is_one_sample_is_none():
     assert tensorflow_shapes.stylegan2_discriminator(shapes, {"mbstd_group_size": 1})["mbstd_group_size"] == 1
     with pytest.raises(UserError, match="mbstd_group_size: 4 is stated"):
         tensorflow_shapes.completed({"mbstd_group_size": 4}, tensorflow_shapes.stylegan2_discriminator(shapes, {}))
+
+
+def test_a_statistic_of_no_channels_is_none_whatever_its_groups():
+    shapes = discriminator(WIDTHS) | {"4x4/Conv/weight": (3, 3, 512, 512)}
+    stated = {"mbstd_num_features": 0, "mbstd_group_size": 4}
+    options = tensorflow_shapes.completed(stated, tensorflow_shapes.stylegan2_discriminator(shapes, stated))
+    assert (options["mbstd_num_features"], options["mbstd_group_size"]) == (0, 4)

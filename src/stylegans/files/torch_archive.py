@@ -87,18 +87,21 @@ TRANSPARENT = ("_parameters", "_buffers", "_modules")
 def named_tensors(tree: object) -> dict[str, Tensor]:
     """The tensors and arrays in what ``read_archive`` gave, or in a part of it: dotted name → tensor, in file order.
 
-    A container that is reachable by two names is listed under the first.
+    A container that is reachable by two names is listed under the first; an array by two names is one tensor.
     """
     found: dict[str, Tensor] = {}
     seen: set[int] = set()
+    arrays: dict[int, Tensor] = {}  # a copy for every name could be a thousand times the file
     waiting: list[tuple[str, object]] = [("", tree)]
     while waiting:
         name, value = waiting.pop()
         if isinstance(value, Stored):
             found[name] = value.tensor
         elif isinstance(value, np.ndarray):
-            native = value.dtype.newbyteorder("=")
-            found[name] = torch.from_numpy(np.array(value, dtype=native, subok=False))
+            if id(value) not in arrays:
+                native = value.dtype.newbyteorder("=")
+                arrays[id(value)] = torch.from_numpy(np.array(value, dtype=native, subok=False))
+            found[name] = arrays[id(value)]
         elif id(value) not in seen:
             seen.add(id(value))
             waiting.extend(reversed([(_joined(name, key), part) for key, part in _parts(value)]))

@@ -168,6 +168,20 @@ def _reconstruct(kind: object, shape: object, typecode: object) -> _Array:
     return np.ndarray.__new__(_Array, (0,), np.int8)
 
 
+def _from_buffer(content: object, kind: object, shape: object, order: object) -> _Array:
+    """A whole array, as protocol 5 writes it."""
+    if not isinstance(kind, _Type) or not isinstance(content, bytes | bytearray) or order not in ("C", "F"):
+        raise Refused("makes an array as no pickler does")
+    if not isinstance(shape, tuple) or not all(isinstance(side, int) and side >= 0 for side in shape):
+        raise Refused("holds an array of an impossible shape")
+    if math.prod(shape) * kind.value.itemsize != len(content):
+        raise ValueError(f"an array of shape {list(shape)} with {len(content)} bytes of numbers")
+    numbers: np.ndarray = np.ndarray(shape, kind.value, buffer=content, order=cast("Any", order))
+    found = np.ndarray.__new__(_Array, shape, kind.value.newbyteorder("="), order=cast("Any", order))
+    found[...] = numbers  # memory of its own: that of ``bytes`` cannot be written to
+    return found
+
+
 def _encode(text: str, encoding: str) -> bytes:
     """How Python 3 writes bytes in Python 2's pickles."""
     if encoding not in ("latin1", "latin-1"):
@@ -183,6 +197,8 @@ def _no_bytes() -> bytes:
 ARRAYS: Allowed = {
     ("numpy.core.multiarray", "_reconstruct"): Call(_reconstruct),
     ("numpy._core.multiarray", "_reconstruct"): Call(_reconstruct),
+    ("numpy.core.numeric", "_frombuffer"): Call(_from_buffer),
+    ("numpy._core.numeric", "_frombuffer"): Call(_from_buffer),
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): Call(_Type),
     ("_codecs", "encode"): Call(_encode),

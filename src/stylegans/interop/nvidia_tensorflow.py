@@ -95,6 +95,16 @@ def progan_discriminator_config(kwargs: Dictionary[str, Any]) -> GrowingDiscrimi
     return replace(_growing_config(options, blur_filter=None), average=average)
 
 
+def without_classifier(variables: Dictionary[str, Tensor]) -> Tensors:
+    """Variables of a ``D_paper`` with labels, of whose last layer only the score is kept.
+
+    Beside it there is a logit for every class, which says what the picture seems to show (as in AC-GAN, section 3).
+    The labels do not enter, and the score does not depend on them.
+    """
+    last = {"4x4/Dense1/weight", "4x4/Dense1/bias"}
+    return {name: value[..., :1] if name in last else value for name, value in variables.items()}
+
+
 def stylegan_discriminator_config(kwargs: Dictionary[str, Any]) -> GrowingDiscriminator:
     """Published options of ``D_basic`` → our config.
 

@@ -20,6 +20,12 @@ Tensors = dict[str, Tensor]
 NOT_THE_NETWORK = ("num_fp16_res", "mapping_func", "synthesis_func", "conditioning", "freeze_layers")
 """Options that say in which precision it ran, what its parts were called, or which layers were trained."""
 
+LEFT_OUT = {
+    "fmap_const": None, "augment_strength": 0, "adaptive_dropout": 0, "use_spectral_norm": False,
+    "use_pagan": False, "pagan_num": 16, "pagan_fade": 0.5, "score_size": 1, "score_max": 1,
+}  # fmt: skip
+"""Options that our networks have only as they are by default: those of the methods that its paper compares with."""
+
 
 def generator_config(kwargs: Dictionary[str, Any]) -> StyleGAN2:
     """Published options of ``G_main`` → our config.
@@ -88,11 +94,14 @@ def discriminator_state(variables: Dictionary[str, Tensor]) -> Tensors:
 
 
 def _network_options(kwargs: Dictionary[str, Any]) -> dict[str, Any]:
-    return {
+    options = {
         name: value
         for name, value in kwargs.items()
         if name not in NOT_THE_NETWORK and name not in stylegan2.WHEN_CALLED
     }
+    for name, value in LEFT_OUT.items():
+        layout.only(options, name, value)
+    return options
 
 
 def _apart(variables: Dictionary[str, Tensor], pattern: str) -> tuple[Tensors, Tensors]:

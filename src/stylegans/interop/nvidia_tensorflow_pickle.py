@@ -6,7 +6,7 @@ components with variables of their own. Options that were left to the published 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ ALLOWED: Allowed = {
     **ARRAYS,
     **{key: value for key, value in NAMES.items() if key[1] in ("scalar", "OrderedDict", "EasyDict")},
     ("config", "EasyDict"): dict,
-    ("tfutils", "Network"): NETWORK,
+    ("tfutil", "Network"): NETWORK,
     ("dnnlib.tflib.network", "Network"): NETWORK,
 }
 """What such a file may name: networks, arrays and numbers of NumPy, dictionaries."""
@@ -47,6 +47,9 @@ PROGRAMS = {
 """Version of the file → the program that wrote it, and its licence."""
 
 COMPONENTS = ("mapping", "synthesis")
+
+SMALLEST_NUMBER = 2
+"""Bytes of a number in a file."""
 
 LONGEST_TEXT = 200
 MOST_TAPS = 64
@@ -83,12 +86,13 @@ def read(path: str | Path) -> Foreign:
     if path.stat().st_size > LARGEST_PICKLE:
         raise UserError(f"{path}: {path.stat().st_size} bytes; at most {LARGEST_PICKLE} are read")
     # As bytes, since what Python 2 wrote as one kind of text are names here and numbers there.
-    tree = unpickle(path.read_bytes(), allowed=ALLOWED, where=str(path), encoding="bytes")
+    content = path.read_bytes()
+    tree = unpickle(content, allowed=ALLOWED, where=str(path), encoding="bytes")
     try:
         parts: dict[str, Part] = {}
         versions = []
         for place, state in _states(tree):
-            network = _network(state)
+            network = _network(state, most=len(content) // SMALLEST_NUMBER)
             name = _part_name(network, place)
             if name in parts:
                 raise UserError(f"holds two networks that would be its {name}")
@@ -127,30 +131,36 @@ def _state(network: Any) -> dict[str, Any]:
     return {_text(name): value for name, value in network.state.items()}
 
 
-def _network(state: dict[str, Any]) -> Network:
+def _network(state: dict[str, Any], *, most: int) -> Network:
+    """
+    Raises:
+        UserError: it is none, or has more than ``most`` numbers: the same array by many names.
+    """
     for name in ("version", "static_kwargs", "build_func_name", "variables"):
         if name not in state:
             raise UserError(f"{name}: a network of its lacks it")
     if state["version"] not in PROGRAMS:
         raise UserError(f"version: {_shown(state['version'])} is none of {', '.join(map(str, PROGRAMS))}")
     components = {_text(key): value for key, value in (state.get("components") or {}).items()}
-    variables: dict[str, Tensor] = {}
+    variables: dict[str, np.ndarray | float] = {}
     for key, component in components.items():
         if key not in COMPONENTS or not isinstance(component, NETWORK):
             raise UserError(f"components: {_shown(key)} is no network that we know; expected mapping and synthesis")
         variables |= {f"G_{key}/{name}": value for name, value in _variables(_state(component).get("variables"))}
     stage = variables.pop("G_synthesis/lod", None)  # a copy of the generator's own, made when it was last run
     variables |= ({} if stage is None else {"lod": stage}) | dict(_variables(state["variables"]))
+    if sum(np.size(value) for value in variables.values()) > most:
+        raise UserError(f"variables: more than {most} numbers, for which there is no room in the file")
     return Network(
         name=_text(state.get("name", "")),
         version=int(state["version"]),
         function=_text(state["build_func_name"]),
         options=dict(_options(state["static_kwargs"])),
-        variables=variables,
+        variables={name: _tensor(value) for name, value in variables.items()},
     )
 
 
-def _variables(pairs: object) -> Iterator[tuple[str, Tensor]]:
+def _variables(pairs: object) -> Iterator[tuple[str, np.ndarray | float]]:
     """(local name, array) one after another, or a dictionary of them."""
     entries = list(pairs.items()) if isinstance(pairs, Mapping) else pairs
     if not isinstance(entries, list | tuple):
@@ -161,9 +171,13 @@ def _variables(pairs: object) -> Iterator[tuple[str, Tensor]]:
         name, value = _text(entry[0]), entry[1]
         if isinstance(value, bool) or not isinstance(value, np.ndarray | float | int) or np.iscomplexobj(value):
             raise UserError(f"variables: '{name}' is not an array of numbers")
-        # float64 where it was written so: a bias of which 1 was taken away needs its digits until that is undone
-        dtype = np.float64 if getattr(value, "dtype", None) == np.float64 else np.float32
-        yield name, torch.from_numpy(np.array(value, dtype=dtype, copy=None, subok=False))
+        yield name, value
+
+
+def _tensor(value: np.ndarray | float) -> Tensor:
+    # float64 where it was written so: a bias of which 1 was taken away needs its digits until that is undone
+    dtype = np.float64 if getattr(value, "dtype", None) == np.float64 else np.float32
+    return torch.from_numpy(np.array(value, dtype=dtype, copy=None, subok=False))
 
 
 def _options(kwargs: object) -> Iterator[tuple[str, Any]]:
@@ -234,6 +248,9 @@ def _output_comes_first(network: Network) -> bool:
 
 
 def _progan_discriminator(network: Network) -> Part:
+    if network.options.get("label_size"):
+        options = {**network.options, "label_size": 0}
+        network = replace(network, options=options, variables=progan.without_classifier(network.variables))
     found = shapes_of.growing_discriminator(network.shapes, network.options)
     fused = any("/Conv1_down/" in name for name in network.variables)
     options = _completed(network, found) | {"fused_scale": fused}

@@ -9,6 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from stylegans.config import Discriminator, Mapping
+from stylegans.config.networks import MAPPED, DiscriminatorConfig, GeneratorConfig
+from stylegans.config.sizes import channels
 from stylegans.errors import MissingFile, UserError
 from stylegans.files.torch_archive import LEGACY, ZIP
 from stylegans.files.unpickle import LARGEST_PICKLE
@@ -19,6 +22,12 @@ from stylegans.networks.families import build_discriminator, build_generator
 
 SMALLEST_NUMBER = 2
 """Bytes of a number in a file: a state of more numbers than fit in the file is none."""
+
+OF_LABELS = (
+    *("label_head", "cmap_dim", "mapping_layers", "mapping_lr_multiplier"),
+    *("mapping_hidden_dim", "mapping_embed_dim"),
+)
+"""Options of a discriminator that mean nothing without labels."""
 
 
 def read(path: str | Path) -> Foreign:
@@ -74,7 +83,35 @@ def _verified(name: str, part: Part) -> Part:
         if tuple(part.state[key].shape) != shape:
             found = list(part.state[key].shape)
             raise UserError(f"{name}: '{key}' has the shape {found} where its options make it {list(shape)}")
-    return replace(part, config=config)
+    return replace(part, config=_without_defaults(config))
+
+
+def _without_defaults(config: GeneratorConfig | DiscriminatorConfig) -> GeneratorConfig | DiscriminatorConfig:
+    """Equal networks get equal configs: some programs state widths that others leave to their rule.
+
+    What is done with labels is left unsaid where there are none.
+    """
+    if isinstance(config, MAPPED):
+        mapping = config.mapping
+        hidden, embed = _unless(mapping.w_dim, mapping.hidden_dim, mapping.embed_dim)
+        mapping = replace(mapping, hidden_dim=hidden, embed_dim=embed)
+        if mapping.c_dim == 0:
+            mapping = replace(mapping, embed_dim=None, label_norm=Mapping.label_norm)
+        return replace(config, mapping=mapping)
+    if not isinstance(config, Discriminator):
+        return config
+    if config.c_dim == 0:
+        unsaid: dict[str, Any] = {name: getattr(Discriminator, name) for name in OF_LABELS}
+        return replace(config, **unsaid)
+    base = channels(config.base, 0, channel_base=config.channel_base, channel_max=config.channel_max)
+    hidden, embed = _unless(config.cmap_dim or base, config.mapping_hidden_dim, config.mapping_embed_dim)
+    cmap = None if config.cmap_dim == base else config.cmap_dim
+    return replace(config, cmap_dim=cmap, mapping_hidden_dim=hidden, mapping_embed_dim=embed)
+
+
+def _unless(rule: int, *widths: int | None) -> tuple[int | None, ...]:
+    """The widths, None for those that are as the rule has it."""
+    return tuple(None if width == rule else width for width in widths)
 
 
 def _skeleton(name: str, config: Any) -> nn.Module:

@@ -27,6 +27,10 @@ Tensors = dict[str, Tensor]
 PARTS = {"g_ema": "generator_ema", "g": "generator", "d": "discriminator"}
 """Its names for a training's networks → ours."""
 
+AVERAGES = {"generator_ema": ("latent_avg",), "generator": ("g_latent_avg", "latent_avg")}
+"""A generator → what its average w may be called, the first that is there. The program knows one alone;
+``g_latent_avg`` is our own, beside it, where g has another."""
+
 CONVERTED = f"that of the checkpoint it was converted from; NVIDIA's are for {NON_COMMERCIAL} use only"
 
 BASE: Size = (4, 4)
@@ -53,10 +57,9 @@ def read(path: str | Path) -> Foreign:
     states = {ours: _state(tree, theirs) for theirs, ours in PARTS.items()}
     if not any(states.values()):
         raise UserError(f"{path}: holds no g_ema, g or d, as rosinality's checkpoints do")
-    average = tree.get("latent_avg")
     try:
         parts = {
-            name: _discriminator(state) if name == "discriminator" else _generator(state, average)
+            name: _discriminator(state) if name == "discriminator" else _generator(state, _average(tree, name))
             for name, state in states.items()
             if state
         }
@@ -89,10 +92,16 @@ def _state(tree: object, part: str) -> Tensors:
     return tensors if {"input.input", "final_linear.0.weight"} & tensors.keys() else {}
 
 
-def _generator(tensors: Tensors, average: object) -> Part:
+def _average(tree: Dictionary[str, Any], part: str) -> Tensor | None:
+    """A generator's average w, if the file has one."""
+    found = (tree.get(name) for name in AVERAGES[part])
+    return next((value.tensor.flatten() for value in found if isinstance(value, Stored)), None)
+
+
+def _generator(tensors: Tensors, average: Tensor | None) -> Part:
     config = generator_config(tensors)
     state = generator_state(tensors)
-    w_avg = average.tensor.flatten() if isinstance(average, Stored) else mean_w(config.mapping, state)
+    w_avg = mean_w(config.mapping, state) if average is None else average
     return Part(config, state | {"mapping.w_avg": w_avg})
 
 

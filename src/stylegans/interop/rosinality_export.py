@@ -29,7 +29,8 @@ TAPS = 4
 def write(path: str | Path, parts: Mapping[str, Part], *, licence: str = "") -> None:
     """Write ``parts`` as a converted ``.pt``: g_ema and latent_avg, and g and d where they are there.
 
-    The average w, which it has one of, is that of g_ema. Where there is only a 'generator' it is g_ema too.
+    The average w, which it has one of, is that of g_ema; that of g, where it is another, stands beside it for our
+    reader. Where there is only a 'generator' it is g_ema too.
 
     Args:
         parts: 'generator_ema', 'generator', 'discriminator': those that there are.
@@ -43,7 +44,10 @@ def write(path: str | Path, parts: Mapping[str, Part], *, licence: str = "") -> 
         raise UserError("rosinality's .pt holds a generator, and there is none; it cannot be written")
     networks = {"g_ema": average} | {theirs: parts[ours] for theirs, ours in OTHERS.items() if ours in parts}
     states = {name: discriminator(part) if name == "d" else generator(part) for name, part in networks.items()}
-    content = states | {"latent_avg": _own(average.state["mapping.w_avg"]), "licence": licence}
+    averages = {name: _own(networks[name].state["mapping.w_avg"]) for name in ("g_ema", "g") if name in networks}
+    content = states | {"latent_avg": averages["g_ema"], "licence": licence}
+    if "g" in averages and not torch.equal(averages["g"], averages["g_ema"]):
+        content["g_latent_avg"] = averages["g"]
     with atomic_file(path) as temporary, temporary.open("wb") as file:
         torch.save(content, file)  # not the path, whose temporary name would be in it
 

@@ -194,11 +194,11 @@ def _wiring(shapes: Shapes, layer: str) -> Options:
 
 
 def _statistic(shapes: Shapes, stated: Mapping[str, Any]) -> Options:
-    """The channels that minibatch standard deviation adds; none where a group is one sample."""
+    """The channels that minibatch standard deviation adds; none where it is said so or a group is one sample."""
     added = _side(shapes, "4x4/Conv/weight", 2, of=4) - _side(shapes, "4x4/Conv/weight", 3, of=4)
-    return (
-        {"mbstd_num_features": added} if added else {"mbstd_group_size": min(1, _number(stated, "mbstd_group_size", 0))}
-    )
+    if added or _number(stated, "mbstd_num_features", 1) == 0:
+        return {"mbstd_num_features": added}
+    return {"mbstd_group_size": min(1, _number(stated, "mbstd_group_size", 0))}
 
 
 def _scores(shapes: Shapes, bias: str, stated: Mapping[str, Any]) -> Options:
