@@ -179,7 +179,7 @@ def curve(names: Sequence[str], parts: dict[str, list[list[float]]]) -> Figure:
 
 
 def histogram(calibration: Calibration, names: Sequence[str] = (), distances: Sequence[float] = ()) -> Figure:
-    """Distances of own and of real pictures (StyleGAN2, section 5), the threshold, and where pictures are among them."""
+    """Distances of own and of real pictures (StyleGAN2, section 5), the threshold, and where others lie."""
     figure = Figure(figsize=(6.4, 3.6), layout="constrained")
     axes = figure.subplots()
     everything = np.maximum([*calibration.own, *calibration.real, *distances], 1e-9)
