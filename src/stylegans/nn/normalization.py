@@ -17,8 +17,8 @@ def pixel_norm(x: Tensor, *, epsilon: float = EPSILON) -> Tensor:
 
 def instance_norm(x: Tensor) -> Tensor:
     """``[N, C, H, W]`` → the same with mean 0 and variance 1 in each channel of each sample."""
-    # Not F.instance_norm: of one sample, its gradients are wrong where they come in channels_last.
-    return F.group_norm(x, x.shape[1], eps=EPSILON)
+    # PyTorch's gradients of one sample are wrong where they come as a picture in channels_last, but not as a line.
+    return F.instance_norm(x.flatten(2), eps=EPSILON).unflatten(2, x.shape[2:])
 
 
 def adain(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
@@ -32,8 +32,8 @@ def adain(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """
     n, c, h, w = x.shape
     # As channels of one sample every map has a weight and a bias of its own: one pass instead of one for each step.
-    maps = x.reshape(1, n * c, h, w)
-    return F.group_norm(maps, n * c, scale.flatten(), shift.flatten(), EPSILON).reshape(n, c, h, w)
+    maps = x.reshape(1, n * c, h * w)
+    return F.instance_norm(maps, weight=scale.flatten(), bias=shift.flatten(), eps=EPSILON).reshape(n, c, h, w)
 
 
 class AdaIN(nn.Module):
