@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from stylegans.ops.activation import LEAK, bias_act
+from stylegans.ops.dispatch import use_kernels
 from stylegans.ops.polyphase import polyphase
-from stylegans.ops.resample import upfirdn
+from stylegans.ops.resample import sides, upfirdn
 
 
 def filtered_lrelu(
@@ -42,6 +43,26 @@ def filtered_lrelu(
         flip: correlate with both filters instead of convolving.
         plain: write out the zeros of the upsampled signal (the definition) instead of skipping them (fast).
     """
+    if not plain and up_filter is None and down_filter is None and up == down == 1 and not any(sides(padding)):
+        return bias_act(x, b, act="lrelu", alpha=slope, gain=gain, clamp=clamp)
+    if not plain and use_kernels(x) and (b is None or b.shape == x.shape[1:2]):
+        from stylegans.ops.kernels import filtered_lrelu as kernel  # only where there is Triton
+
+        first, second = (x.new_ones([1]) if f is None else f for f in (up_filter, down_filter))
+        if kernel.fits(first, second, up=up, down=down):
+            return kernel.filtered_lrelu(
+                x,
+                b,
+                up_filter=first,
+                down_filter=second,
+                up=up,
+                down=down,
+                padding=sides(padding),
+                gain=gain,
+                slope=slope,
+                clamp=clamp,
+                flip=flip,
+            )
     x = bias_act(x, b)
     if up_filter is None or plain:
         x = upfirdn(x, up_filter, up=up, padding=padding, gain=up**2, flip=flip, plain=plain)

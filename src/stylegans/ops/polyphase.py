@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stylegans.ops.resample import Resampling, depthwise, extent, oriented, pad, sides
+from stylegans.ops.dispatch import use_kernels
+from stylegans.ops.resample import Resampling, depthwise, extent, oriented, pad, sides, upfirdn
 
 
 def polyphase(
@@ -27,6 +28,8 @@ def polyphase(
 ) -> Tensor:
     """What ``upfirdn`` computes of ``[N, C, H, W]``, where not both ``up`` and ``down`` are above 1."""
     assert up == 1 or down == 1
+    if use_kernels(x):
+        return upfirdn(x, f, up=up, down=down, padding=padding, flip=flip, gain=gain)
     f = (f * gain ** (f.ndim / 2)).to(x.dtype)
     result: Tensor = _Polyphase.apply(x, f, Resampling(up, up, down, down, *sides(padding), flip=flip))  # type: ignore[no-untyped-call]
     return result

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stylegans.ops.dispatch import use_kernels
+
 Pair = int | Sequence[int]
 
 SEPARABLE_FROM = 8
@@ -69,13 +71,12 @@ def upfirdn(
     """
     if f is None:
         f = torch.ones([1, 1], device=x.device)
-    resampling = Resampling(*_pair(up), *_pair(down), *sides(padding), flip=flip)
-    f = (f * gain ** (f.ndim / 2)).to(x.dtype)
+    resampling = Resampling(*_pair(up), *_pair(down), *sides(padding), flip=flip, gain=gain)
     return _definition(x, f, resampling) if plain else _fast(x, f, resampling)
 
 
 class Resampling(NamedTuple):
-    """The geometry of an upfirdn."""
+    """The geometry and scale of an upfirdn."""
 
     up_x: int
     up_y: int
@@ -86,6 +87,7 @@ class Resampling(NamedTuple):
     top: int
     bottom: int
     flip: bool
+    gain: float = 1.0
 
     def adjoint(self, taps: tuple[int, int], size_in: tuple[int, int], size_out: tuple[int, int]) -> "Resampling":
         """The geometry of the transposed map, from pictures of ``size_out`` (height, width) to ``size_in``."""
@@ -100,6 +102,7 @@ class Resampling(NamedTuple):
             top=kh - self.top - 1,
             bottom=in_h * self.up_y - out_h * self.down_y + self.top - self.up_y + 1,
             flip=not self.flip,
+            gain=self.gain,
         )
 
 
@@ -111,15 +114,9 @@ class _Upfirdn(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, f: Tensor, resampling: Resampling) -> Tensor:
-        r, size_in = resampling, (x.shape[2], x.shape[3])
-        x, padding = _insert_zeros(x, r.up_x, r.up_y), (0, 0)
-        if r.left == r.right >= 0 and r.top == r.bottom >= 0:
-            padding = (r.top, r.left)  # the convolution pads without a copy
-        else:
-            x = pad(x, r.left, r.right, r.top, r.bottom)
-        y = depthwise(x, oriented(f, r.flip), stride=(r.down_y, r.down_x), padding=padding)
+        y = _kernel(x, f, resampling) if use_kernels(x) else _strided(x, f, resampling)
         ctx.save_for_backward(f)
-        ctx.adjoint = resampling.adjoint(extent(f), size_in, (y.shape[2], y.shape[3]))
+        ctx.adjoint = resampling.adjoint(extent(f), (x.shape[2], x.shape[3]), (y.shape[2], y.shape[3]))
         return y
 
     @staticmethod
@@ -133,10 +130,30 @@ def _fast(x: Tensor, f: Tensor, resampling: Resampling) -> Tensor:
     return result
 
 
+def _strided(x: Tensor, f: Tensor, r: Resampling) -> Tensor:
+    x, padding = _insert_zeros(x, r.up_x, r.up_y), (0, 0)
+    if r.left == r.right >= 0 and r.top == r.bottom >= 0:
+        padding = (r.top, r.left)  # the convolution pads without a copy
+    else:
+        x = pad(x, r.left, r.right, r.top, r.bottom)
+    return depthwise(x, _scaled(f, r, x), stride=(r.down_y, r.down_x), padding=padding)
+
+
+def _kernel(x: Tensor, f: Tensor, r: Resampling) -> Tensor:
+    from stylegans.ops.kernels.upfirdn import upfirdn as kernel  # only where there is Triton
+
+    around = (r.left, r.right, r.top, r.bottom)
+    return kernel(x, f, up=(r.up_x, r.up_y), down=(r.down_x, r.down_y), padding=around, flip=r.flip, gain=r.gain)
+
+
 def _definition(x: Tensor, f: Tensor, r: Resampling) -> Tensor:
     """Every step written out."""
     x = pad(_insert_zeros(x, r.up_x, r.up_y), r.left, r.right, r.top, r.bottom)
-    return depthwise(x, oriented(f, r.flip))[:, :, :: r.down_y, :: r.down_x]
+    return depthwise(x, _scaled(f, r, x))[:, :, :: r.down_y, :: r.down_x]
+
+
+def _scaled(f: Tensor, r: Resampling, x: Tensor) -> Tensor:
+    return oriented((f if r.gain == 1 else f * r.gain ** (f.ndim / 2)).to(x.dtype), r.flip)
 
 
 def oriented(f: Tensor, flip: bool) -> Tensor:
