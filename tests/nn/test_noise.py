@@ -1,6 +1,6 @@
 import torch
 
-from stylegans.nn.noise import NoiseInput
+from stylegans.nn.noise import NoiseInput, stored_maps
 
 
 def make():
@@ -50,3 +50,11 @@ def test_every_channel_scales_the_noise_by_its_own_strength():
         assert torch.equal(added[:, 0], torch.zeros(2, 4, 6))
         assert torch.equal(added[:, 2], 2 * added[:, 1])
         assert added[:, 1].abs().sum() > 0
+
+
+def test_the_stored_maps_have_the_names_of_their_buffers():
+    network = torch.nn.Sequential(torch.nn.ReLU(), NoiseInput((4, 6)), torch.nn.Sequential(NoiseInput((8, 12), 3)))
+    maps = stored_maps(network)
+    assert list(maps) == ["1.noise_const", "2.0.noise_const"]
+    assert all(found is network.get_buffer(name) for name, found in maps.items())
+    assert stored_maps(network[0]) == {}

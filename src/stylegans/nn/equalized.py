@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from stylegans.ops.activation import ACTIVATIONS, Activation, bias_act
-from stylegans.ops.convolution import conv2d_resample
+from stylegans.ops.convolution_act import conv2d_act
 from stylegans.ops.resample import fir_filter
 
 
@@ -40,7 +40,7 @@ class EqualizedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         # the products are scaled, not the weights: far fewer numbers, forward and backward
-        x = torch.add(self.bias * self.bias_gain, x @ self.weight.t(), alpha=self.weight_gain)
+        x = torch.addmm(self.bias, x, self.weight.t(), alpha=self.weight_gain, beta=self.bias_gain)
         return bias_act(x, act=self.activation)
 
 
@@ -76,18 +76,16 @@ class EqualizedConv2d(nn.Module):
 
     def forward(self, x: Tensor, *, gain: float = 1.0) -> Tensor:
         """``gain`` scales the result and its clamp."""
-        x = conv2d_resample(
+        return conv2d_act(
             x,
-            (self.weight * self.weight_gain).to(x.dtype),
+            self.weight,
             self.f,
+            self.bias,
+            weight_gain=self.weight_gain,
             up=self.up,
             down=self.down,
             padding=self.padding,
             flip_weight=self.up == 1,  # a transposed convolution convolves
-        )
-        return bias_act(
-            x,
-            self.bias,
             act=self.activation,
             gain=ACTIVATIONS[self.activation].gain * gain,
             clamp=None if self.clamp is None else self.clamp * gain,

@@ -1,6 +1,7 @@
 """The styled layers of StyleGAN2 (figure 2d): modulate, convolve, demodulate, add noise and bias, activate."""
 
 import math
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +11,10 @@ from stylegans.nn.equalized import EqualizedLinear
 from stylegans.nn.noise import NoiseInput
 from stylegans.ops.activation import bias_act
 from stylegans.ops.modulation import modulated_conv2d
+from stylegans.ops.packed import Packed
 from stylegans.ops.random import Source
 from stylegans.ops.resample import fir_filter
+from stylegans.ops.styled_conv import styled_conv2d
 
 
 class StyledConv(nn.Module):
@@ -41,24 +44,26 @@ class StyledConv(nn.Module):
         self.noise = NoiseInput(size) if use_noise else None
         self.register_buffer("f", fir_filter(resample_filter), persistent=False)
         self.up, self.clamp = up, clamp
+        self.packed = Packed()
 
     def forward(self, x: Tensor, w: Tensor, *, noise: str, generator: Source = None, gain: float = 1.0) -> Tensor:
-        x = self.style_block(x, w)
-        if self.noise is not None:
-            x = self.noise(x, noise=noise, generator=generator)
-        return bias_act(
+        size = x.shape[2] * self.up, x.shape[3] * self.up
+        return styled_conv2d(
             x,
-            self.bias,
-            act="lrelu",
+            self.weight,
+            self.affine(w),
+            bias=self.bias,
+            noise=None if self.noise is None else self.noise.scaled(len(x), size, noise=noise, generator=generator),
+            f=self.f,
+            up=self.up,
             gain=math.sqrt(2) * gain,
             clamp=None if self.clamp is None else self.clamp * gain,
+            packed=None if self.training or self.weight.requires_grad else self.packed,
         )
 
-    def style_block(self, x: Tensor, w: Tensor) -> Tensor:
-        """What the style acts on, the grey box of figure 2: modulate, convolve, demodulate."""
-        return modulated_conv2d(
-            x, self.weight, self.affine(w), f=self.f, up=self.up, padding=1, flip_weight=self.up == 1
-        )
+    def train(self, mode: bool = True) -> Self:
+        self.packed = Packed()  # a fused optimizer changes weights without a trace
+        return super().train(mode)
 
 
 class ToRGB(nn.Module):

@@ -26,10 +26,24 @@ class NoiseInput(nn.Module):
         self.register_buffer("noise_const", torch.randn(*size))
 
     def forward(self, x: Tensor, *, noise: str, generator: Source = None) -> Tensor:
+        scaled = self.scaled(x.shape[0], (x.shape[2], x.shape[3]), noise=noise, generator=generator)
+        return x if scaled is None else x + scaled.to(x.dtype)
+
+    def scaled(self, n: int, size: Size, *, noise: str, generator: Source = None) -> Tensor | None:
+        """What is added to n samples: ``[1 or C, H, W]`` or ``[n, 1 or C, H, W]``; None: nothing."""
         if noise == "none":
-            return x
+            return None
         if noise == "const":
             picture = self.noise_const
         else:
-            picture = randn(x.shape[0], 1, *x.shape[2:], source=generator, device=x.device)
-        return x + (picture * self.noise_strength.reshape(-1, 1, 1)).to(x.dtype)
+            picture = randn(n, 1, *size, source=generator, device=self.noise_const.device)
+        return picture * self.noise_strength.reshape(-1, 1, 1)
+
+
+def stored_maps(synthesis: nn.Module) -> dict[str, Tensor]:
+    """The maps ``[H, W]`` that ``noise="const"`` draws with, in the order in which they are added; none without any.
+
+    Their names are those of the buffers, like ``blocks.2.conv0.noise.noise_const``.
+    """
+    modules = synthesis.named_modules()
+    return {f"{name}.noise_const": module.noise_const for name, module in modules if isinstance(module, NoiseInput)}

@@ -31,6 +31,7 @@ def adain(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         scale, shift: ``[N, C]``.
     """
     n, c, h, w = x.shape
+    scale, shift = scale.to(x.dtype), shift.to(x.dtype)
     # As channels of one sample every map has a weight and a bias of its own: one pass instead of one for each step.
     maps = x.reshape(1, n * c, h * w)
     return F.instance_norm(maps, weight=scale.flatten(), bias=shift.flatten(), eps=EPSILON).reshape(n, c, h, w)
@@ -52,4 +53,4 @@ class AdaIN(nn.Module):
         scale = scale + 1  # so that the bias starts at 0: no style yet
         if self.normalize:
             return adain(x, scale, shift)
-        return torch.addcmul(shift[:, :, None, None], x, scale[:, :, None, None])
+        return torch.addcmul(shift.to(x.dtype)[:, :, None, None], x, scale.to(x.dtype)[:, :, None, None])

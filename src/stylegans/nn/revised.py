@@ -6,10 +6,14 @@ its own standard deviation; demodulation divides by the one to be expected of in
 channel, to which the paper puts down the droplets of its figure 1.
 """
 
+import math
+
 from torch import Tensor
 
 from stylegans.nn.modulated import StyledConv
+from stylegans.ops.activation import bias_act
 from stylegans.ops.modulation import EPSILON, modulated_conv2d
+from stylegans.ops.random import Source
 
 
 class NormalizedStyledConv(StyledConv):
@@ -18,8 +22,15 @@ class NormalizedStyledConv(StyledConv):
     Its parameters are those of the demodulated layer.
     """
 
+    def forward(self, x: Tensor, w: Tensor, *, noise: str, generator: Source = None, gain: float = 1.0) -> Tensor:
+        x = self.style_block(x, w)
+        if self.noise is not None:
+            x = self.noise(x, noise=noise, generator=generator)
+        clamp = None if self.clamp is None else self.clamp * gain
+        return bias_act(x, self.bias, act="lrelu", gain=math.sqrt(2) * gain, clamp=clamp)
+
     def style_block(self, x: Tensor, w: Tensor) -> Tensor:
-        """Modulate, convolve, normalise."""
+        """What the style acts on, the grey box of the figure: modulate, convolve, normalise."""
         x = modulated_conv2d(
             x,
             self.weight,

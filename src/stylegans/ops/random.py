@@ -60,12 +60,26 @@ def per_sample(indices: Iterable[int], *, seed: int, device: torch.device) -> Pe
     return PerSample(tuple(torch.Generator(device).manual_seed(one) for one in seeds))
 
 
-Source = torch.Generator | Rows | PerSample | None
+@dataclass
+class Drawn:
+    """Numbers that were drawn before, in the order in which they will be asked for: for compiled code."""
+
+    tensors: list[Tensor]
+    taken: int = 0
+
+    def next(self) -> Tensor:
+        self.taken += 1
+        return self.tensors[self.taken - 1]
+
+
+Source = torch.Generator | Rows | PerSample | Drawn | None
 """What random numbers are drawn from; None: PyTorch's own generator."""
 
 
 def randn(*shape: int, source: Source, device: torch.device) -> Tensor:
     """N(0, 1), one row ``[*shape[1:]]`` per sample: ``[shape[0], …]``."""
+    if isinstance(source, Drawn):
+        return source.next()
     if isinstance(source, PerSample):
         return torch.stack([torch.randn(shape[1:], device=device, generator=one) for one in source.each(shape[0])])
     if isinstance(source, Rows):
@@ -75,6 +89,8 @@ def randn(*shape: int, source: Source, device: torch.device) -> Tensor:
 
 def rand(*shape: int, source: Source, device: torch.device) -> Tensor:
     """U[0, 1), one row ``[*shape[1:]]`` per sample: ``[shape[0], …]``."""
+    if isinstance(source, Drawn):
+        return source.next()
     if isinstance(source, PerSample):
         return torch.stack([torch.rand(shape[1:], device=device, generator=one) for one in source.each(shape[0])])
     if isinstance(source, Rows):

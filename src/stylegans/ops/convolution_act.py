@@ -1,0 +1,62 @@
+"""A convolution with what follows it: bias, activation, gain, clamp, in as few passes over the maps as there can be.
+
+A rectifier commutes with a positive factor, so the gain goes into the weights and the bias, the bias into the
+convolution; what is left is the rectifier, in place. The gradients of any order are PyTorch's own.
+"""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from stylegans.ops.activation import ACTIVATIONS, LEAK, Activation, bias_act
+from stylegans.ops.convolution import conv2d_resample
+from stylegans.ops.dispatch import use_kernels
+from stylegans.ops.resample import Pair
+
+RECTIFIERS: tuple[Activation, ...] = ("linear", "relu", "lrelu")
+"""Activations that commute with a positive factor."""
+
+
+def conv2d_act(
+    x: Tensor,
+    w: Tensor,
+    f: Tensor | None = None,
+    b: Tensor | None = None,
+    *,
+    weight_gain: float = 1.0,
+    up: int = 1,
+    down: int = 1,
+    padding: Pair = 0,
+    flip_weight: bool = True,
+    act: Activation = "linear",
+    gain: float | None = None,
+    clamp: float | None = None,
+    plain: bool = False,
+) -> Tensor:
+    """clamp(gain · act(``conv2d_resample`` of x with w · ``weight_gain`` + b), ±clamp).
+
+    Args:
+        x: ``[N, C, H, W]``.
+        w: ``[O, C, kh, kw]``.
+        f: taps of the filter around a change of resolution.
+        b: ``[O]``, or None.
+        gain: None takes the activation's own.
+        plain: one step after the other.
+
+    The rest as in ``conv2d_resample`` and ``bias_act``.
+    """
+    scale = ACTIVATIONS[act].gain if gain is None else gain
+    if plain or act not in RECTIFIERS or scale <= 0 or use_kernels(x):
+        w = (w * weight_gain).to(x.dtype)
+        x = conv2d_resample(x, w, f, up=up, down=down, padding=padding, flip_weight=flip_weight, plain=plain)
+        return bias_act(x, b, act=act, gain=scale, clamp=clamp)
+    w = (w * (weight_gain * scale)).to(x.dtype)
+    b = None if b is None else (b * scale).to(x.dtype)
+    x = conv2d_resample(x, w, f, b, up=up, down=down, padding=padding, flip_weight=flip_weight)
+    return rectified_(x, act, clamp)
+
+
+def rectified_(x: Tensor, act: Activation, clamp: float | None) -> Tensor:
+    """One of ``RECTIFIERS`` in place, and clamp."""
+    if act != "linear":
+        x = F.leaky_relu_(x, LEAK if act == "lrelu" else 0.0)
+    return x if clamp is None else x.clamp(-clamp, clamp)
