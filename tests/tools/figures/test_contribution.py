@@ -24,8 +24,8 @@ def test_the_last_sum_is_the_picture(make: Any, laid_out: Callable[[Any], Any]) 
 def test_shares_are_relative_standard_deviations(generator: Any) -> None:
     import torch
 
+    from stylegans.networks.resolutions import parts
     from stylegans.tools.figures.pictures import enough
-    from stylegans.tools.resolutions import parts
 
     found = shares(generator, samples=4, seed=7)
     images = [part.images.double() for part in parts(generator, styles(generator, enough((7,), 4)))]

@@ -2,12 +2,19 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from torch import Tensor
 
 from stylegans.errors import UserError
 from stylegans.networks.protocol import Generator
 from stylegans.tools.figures import contribution, interpolation, mixing, noise, samples, stochastic, truncation
 from stylegans.tools.figures.sheet import Figure, Omitted
 from stylegans.tools.generate import LARGEST_SEED, Label, styles
+
+PROJECTION_STEPS = 200
+"""A fifth of the published projector's: how near a picture comes is told by then."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +29,16 @@ class Request:
     """Of all pictures; None: each seed draws its own class."""
     seed: int = 0
     """Of whatever else is random: noise, and the pictures that a number is estimated over."""
+    name: str = "this model"
+    """What a caption calls the model where another stands beside it."""
+    log: Sequence[Mapping[str, Any]] | None = None
+    """The ticks of the run that trained the model, as its ``log.jsonl`` has them; None: it is in no run directory."""
+    beside: tuple[str, Generator] | None = None
+    """Another model to compare with, by its name."""
+    reals: Tensor | None = None
+    """Real pictures float [N, C, H, W] in [-1, 1], of the model's shape."""
+    steps: int = PROJECTION_STEPS
+    """Of a projection."""
 
 
 @dataclass(frozen=True)
@@ -30,54 +47,33 @@ class Kind:
 
     name: str
     title: str
-    missing: Callable[[Generator], str | None]
-    """Why a model cannot have it; None: it can."""
+    missing: Callable[[Generator, Request], str | None]
+    """Why a model cannot have it, so requested; None: it can."""
     draw: Callable[[Generator, Request], Figure]
+
+
+def _kind(module: ModuleType, draw: Callable[[Generator, Request], Figure]) -> Kind:
+    """The figure of one of the modules here, which say by the model alone why it cannot have it."""
+    return Kind(module.NAME, module.TITLE, lambda G, _: module.missing(G), draw)
 
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind(
-            samples.NAME,
-            samples.TITLE,
-            samples.missing,
-            lambda G, r: samples.uncurated(G, r.seeds, truncation=r.truncation, label=r.label),
-        ),
-        Kind(
-            mixing.NAME,
-            mixing.TITLE,
-            mixing.missing,
-            lambda G, r: mixing.style_mixing(G, r.seeds, truncation=r.truncation, label=r.label),
-        ),
-        Kind(
-            stochastic.NAME,
-            stochastic.TITLE,
-            stochastic.missing,
+        _kind(samples, lambda G, r: samples.uncurated(G, r.seeds, truncation=r.truncation, label=r.label)),
+        _kind(mixing, lambda G, r: mixing.style_mixing(G, r.seeds, truncation=r.truncation, label=r.label)),
+        _kind(
+            stochastic,
             lambda G, r: stochastic.noise_detail(G, r.seeds, seed=r.seed, truncation=r.truncation, label=r.label),
         ),
-        Kind(
-            noise.NAME,
-            noise.TITLE,
-            noise.missing,
-            lambda G, r: noise.noise_layers(G, r.seeds, truncation=r.truncation, label=r.label),
-        ),
-        Kind(
-            truncation.NAME,
-            truncation.TITLE,
-            truncation.missing,
-            lambda G, r: truncation.truncation_sweep(G, r.seeds, label=r.label),
-        ),
-        Kind(
-            contribution.NAME,
-            contribution.TITLE,
-            contribution.missing,
+        _kind(noise, lambda G, r: noise.noise_layers(G, r.seeds, truncation=r.truncation, label=r.label)),
+        _kind(truncation, lambda G, r: truncation.truncation_sweep(G, r.seeds, label=r.label)),
+        _kind(
+            contribution,
             lambda G, r: contribution.contributions(G, r.seeds, seed=r.seed, truncation=r.truncation, label=r.label),
         ),
-        Kind(
-            interpolation.NAME,
-            interpolation.TITLE,
-            interpolation.missing,
+        _kind(
+            interpolation,
             lambda G, r: interpolation.interpolations(G, r.seeds, truncation=r.truncation, label=r.label),
         ),
     )
@@ -135,5 +131,5 @@ def drawn(G: Generator, request: Request, kinds: Sequence[Kind]) -> Iterator[Fig
 
 def _drawn(G: Generator, request: Request, kinds: Sequence[Kind]) -> Iterator[Figure | Omitted]:
     for kind in kinds:
-        reason = kind.missing(G)
+        reason = kind.missing(G, request)
         yield kind.draw(G, request) if reason is None else Omitted(kind.name, kind.title, reason)

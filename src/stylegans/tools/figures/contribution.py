@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from stylegans.metrics import resolution_shares
 from stylegans.networks.protocol import Generator
+from stylegans.networks.resolutions import Definition, Part, definition, parts
 from stylegans.tools.figures.pictures import enough, grid_name, panels, refuse, seed_groups, setting, shown
 from stylegans.tools.figures.sheet import Figure, layout
 from stylegans.tools.generate import Label, styles
-from stylegans.tools.resolutions import Definition, Part, definition, parts
 
 NAME, TITLE = "contributions", "Contribution of each resolution"
 
@@ -44,7 +44,7 @@ def contributions(
 ) -> Figure:
     """What each resolution adds to the picture, the sums so far, and each one's share of the standard deviation.
 
-    What a contribution is depends on the wiring: see ``stylegans.tools.resolutions``.
+    What a contribution is depends on the wiring: see ``stylegans.networks.resolutions``.
 
     Args:
         seeds: of the pictures; where there are too few, those that follow the last.
@@ -88,21 +88,13 @@ def heading(part: Part, share: float) -> str:
     return "average w\n" if part.size is None else f"{grid_name(part.size)}\n{100 * share:.0f} %"
 
 
-@torch.no_grad()
 def shares(
     G: Generator, *, samples: int = SAMPLES, seed: int = 0, truncation: float = 1.0, label: Label | None = None
 ) -> tuple[float, ...]:
     """The relative standard deviation of each of ``parts`` over random pictures; they sum to 1 (or all are 0).
 
-    Of a part it is the root of the variance over the pictures of each pixel and channel, averaged over these. Seeds
-    are consecutive from ``seed``.
+    Seeds are consecutive from ``seed``.
     """
-    sums: list[tuple[Tensor, Tensor]] = []
-    for each in enough((seed,), samples):
-        found = parts(G, styles(G, (each,), truncation=truncation, label=label))
-        images = [part.images[0].double() for part in found]
-        sums = sums or [(torch.zeros_like(image), torch.zeros_like(image)) for image in images]
-        sums = [(a + image, b + image.square()) for (a, b), image in zip(sums, images, strict=True)]
-    deviations = [float((b / samples - (a / samples).square()).clamp_min(0).mean().sqrt()) for a, b in sums]
-    total = sum(deviations)
-    return tuple(one / total if total else 0.0 for one in deviations)
+    # one at a time, as all pictures of a figure: a large model needs no more memory than for one
+    ws = (styles(G, (each,), truncation=truncation, label=label) for each in enough((seed,), samples))
+    return resolution_shares.shares(G, ws)

@@ -7,10 +7,10 @@ from torch import Tensor
 
 from stylegans.metrics.perceptual_path_length import lerp
 from stylegans.networks.protocol import Generator
+from stylegans.networks.resolutions import average_ws
 from stylegans.tools.figures.pictures import draw, enough, equals, panels, setting
 from stylegans.tools.figures.sheet import Figure, Group, layout
 from stylegans.tools.generate import Label, classes, labels, latents, styles
-from stylegans.tools.resolutions import average_ws
 from stylegans.tools.walk import Space, slerp
 
 NAME, TITLE = "interpolations", "Interpolations"

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from stylegans.networks.protocol import Generator
+from stylegans.networks.resolutions import average_ws
 from stylegans.tools.figures.pictures import draw, enough, equals, panels, refuse, seed_labels, setting
 from stylegans.tools.figures.sheet import Figure, layout
 from stylegans.tools.generate import Label, styles
-from stylegans.tools.resolutions import average_ws
 
 NAME, TITLE = "truncation", "Truncation"
 

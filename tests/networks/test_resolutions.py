@@ -8,12 +8,11 @@ from torch import Tensor
 from stylegans.config import DCGAN, Mapping, StyleGAN, StyleGAN2, StyleGAN3
 from stylegans.networks.families import build_generator
 from stylegans.networks.pyramid import set_lod
+from stylegans.networks.resolutions import average_ws, definition, grids, parts
 from stylegans.ops.resample import upsample
-from stylegans.tools.generate import styles
-from stylegans.tools.resolutions import average_ws, definition, grids, parts
 
 MAPPING = Mapping(z_dim=8, w_dim=8, num_layers=1)
-WIDTHS = {"channel_base": 64, "channel_max": 8}
+WIDTHS: dict[str, Any] = {"channel_base": 64, "channel_max": 8}
 
 CONFIGS: dict[str, Any] = {
     "skip": StyleGAN2(mapping=MAPPING, resolution=(16, 24), base=(4, 6), conv_clamp=256, **WIDTHS),
@@ -40,6 +39,11 @@ def build() -> Callable[[str], Any]:
     return make
 
 
+def styles(G: Any, count: int) -> Tensor:
+    ws: Tensor = G.mapping(torch.randn(count, G.z_dim))
+    return ws
+
+
 def close(found: Tensor, expected: Tensor) -> bool:
     return float((found - expected).norm() / expected.norm()) < 1e-5
 
@@ -47,7 +51,7 @@ def close(found: Tensor, expected: Tensor) -> bool:
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_parts_sum_to_the_picture(name: str, build: Callable[[str], Any]) -> None:
     G = build(name)
-    ws = styles(G, (0, 1, 2))
+    ws = styles(G, 3)
     found = parts(G, ws)
     total = torch.stack([part.images for part in found]).sum(dim=0)
     assert close(total, G.synthesis(ws))
@@ -65,7 +69,7 @@ def test_every_w_enters_at_one_grid(name: str, build: Callable[[str], Any]) -> N
 
 def test_in_the_skip_wiring_a_part_is_what_the_grids_own_layer_draws(build: Callable[[str], Any]) -> None:
     G = build("skip")
-    ws = styles(G, (0,))
+    ws = styles(G, 1)
     with torch.no_grad():
         network = G.synthesis
         x = network.input(1)
@@ -79,14 +83,14 @@ def test_in_the_residual_wiring_a_silent_branch_adds_nothing(build: Callable[[st
     last = G.synthesis.blocks[-1]
     for parameter in (last.conv1.weight, last.conv1.bias, last.conv1.noise.noise_strength):
         parameter.zero_()
-    found = parts(G, styles(G, (0,)))
+    found = parts(G, styles(G, 1))
     assert float(found[-1].images.abs().max()) < 1e-5 * float(found[0].images.abs().max())
     assert float(found[1].images.abs().max()) > 0
 
 
 def test_by_styles_a_part_changes_with_its_own_and_coarser_styles_only(build: Callable[[str], Any]) -> None:
     G = build("stylegan")
-    ws = styles(G, (0,))
+    ws = styles(G, 1)
     finer = ws.clone()
     finer[:, list(grids(G)[-1].layers)] += 1
     before, after = parts(G, ws), parts(G, finer)
@@ -108,7 +112,7 @@ def test_of_the_average_picture_the_styles_add_nothing(build: Callable[[str], An
 def test_a_level_that_has_not_grown_yet_adds_nothing(build: Callable[[str], Any]) -> None:
     G = build("stylegan")
     set_lod(G, 1.0)
-    ws = styles(G, (0,))
+    ws = styles(G, 1)
     found = parts(G, ws)
     assert float(found[-1].images.abs().max()) == 0
     assert close(torch.stack([part.images for part in found]).sum(dim=0), G.synthesis(ws))
@@ -122,10 +126,17 @@ def test_the_wiring_decides_what_a_part_is(name: str, expected: str, build: Call
     assert definition(build(name)) == expected
 
 
-def test_a_network_without_styles_has_no_parts(one_style: Any) -> None:
-    for G in (one_style, build_generator(DCGAN(z_dim=8, resolution=(16, 16), **WIDTHS)).eval()):
-        assert grids(G) == ()
-        assert average_ws(G) is None
-        assert definition(G) is None
-        with pytest.raises(ValueError, match="no resolutions"):
-            parts(G, torch.zeros(1, 1, G.w_dim))
+@pytest.mark.parametrize(
+    "config",
+    [
+        DCGAN(z_dim=8, resolution=(16, 16), **WIDTHS),
+        StyleGAN(mapping=MAPPING, resolution=(16, 16), const_input=False, use_styles=False, **WIDTHS),
+    ],
+    ids=["dcgan", "styles at the input only"],
+)
+def test_a_network_without_styles_has_no_parts(config: Any) -> None:
+    G: Any = build_generator(config).eval()
+    assert grids(G) == ()
+    assert definition(G) is None
+    with pytest.raises(ValueError, match="no resolutions"):
+        parts(G, torch.zeros(1, 1, G.w_dim))
