@@ -19,9 +19,10 @@ from stylegans.config import Run
 from stylegans.config.adjust import with_batch, with_growth, with_lr, with_size, with_width
 from stylegans.data.images import open_dataset
 from stylegans.files.atomic import write_text
+from stylegans.files.log import read_log
 from stylegans.models import load
 from stylegans.presets import delta, get
-from stylegans.runs.folder import RunFolder, read_log
+from stylegans.runs.folder import RunFolder
 from stylegans.runs.machine import tune_allocator
 from stylegans.runs.run import run
 from stylegans.tools.demo import draw_samples

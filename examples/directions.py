@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 
 import stylegans
-from stylegans.files.pictures import save_png, visible
+from stylegans.files.pictures import enlarge, save_png, visible
 from stylegans.networks.protocol import Generator
 from stylegans.tools.directions import Move, find_pca, find_sefa, strip
+from stylegans.tools.directions.apply import caption
 from stylegans.tools.directions.choice import read_layers
-from stylegans.tools.directions.sheet import caption, captioned
+from stylegans.tools.figures.sheet import Group, layout
 from stylegans.tools.generate import parse_seeds, styles
 
 STRENGTHS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
@@ -28,13 +29,13 @@ def figure(G: Generator, seed: int, *, count: int = 4, layers: Sequence[int] | N
     """A row for each direction, with its name, a column for each strength."""
     directions = (*find_sefa(G, layers, count=count), *find_pca(G, count=count, layers=layers, samples=10_000))
     ws = styles(G, [seed])
-    rows = [strip(G, ws, [Move(direction)], STRENGTHS) for direction in directions]
-    return captioned(
-        visible(np.concatenate(rows)),
+    rows = np.concatenate([strip(G, ws, [Move(direction)], STRENGTHS) for direction in directions])
+    scale = -(-SMALLEST // max(G.img_resolution))
+    return layout(
+        [[enlarge(picture, scale) for picture in row] for row in visible(rows)],
         rows=[direction.name for direction in directions],
         columns=[caption(strength) for strength in STRENGTHS],
-        title=f"seed {seed}, in standard deviations",
-        scale=-(-SMALLEST // max(G.img_resolution)),
+        column_groups=[Group(f"seed {seed}, in standard deviations", len(STRENGTHS))],
     )
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from stylegans.errors import Diverged, RunFailed, UserError
 from stylegans.files import atomic
 from stylegans.files.tensors import read_tensors, write_tensors
+from stylegans.networks.compiled import is_compiled
 from stylegans.training.posthoc_ema import part_name
 from stylegans.training.state import State
 
@@ -69,7 +70,7 @@ def save(folder: Path, state: State, *, seconds: float, beside: Mapping[str, Any
         "lr_scale": state.lr_scale,
         "seconds": seconds,
         "averages": state.averages.to_dict(),
-        "environment": environment(state.device),
+        "environment": environment(state),
         "beside": dict(beside or {}),
     }
     path = folder / name_of(state)
@@ -129,13 +130,15 @@ def prune(folder: Path, *, keep: int) -> None:
         shutil.rmtree(retired, ignore_errors=True)
 
 
-def environment(device: torch.device) -> dict[str, str]:
+def environment(state: State) -> dict[str, str]:
     """What results depend on beyond the config: equal here and bit for bit equal there, on a CPU."""
+    device = state.device
     return {
         "torch": torch.__version__,
         "threads": str(torch.get_num_threads()),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "machine": platform.machine(),
+        "networks": "compiled" if is_compiled(state.discriminator) else "as written",
     }
 
 

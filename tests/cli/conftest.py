@@ -1,8 +1,10 @@
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 import torch
 
+from stylegans.cli.main import main
 from stylegans.config import Mapping, StyleGAN2
 from stylegans.files.model_file import write_model
 from stylegans.networks.stylegan2 import StyleGAN2Generator
@@ -29,3 +31,27 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         parts = {"generator_ema": (config, StyleGAN2Generator(config).state_dict())}
         write_model(folder / f"{name}.safetensors", parts, family="stylegan2", data="none")
     return folder
+
+
+@pytest.fixture
+def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., None]:
+    """``refused(words, complaint)``: that command line ends with 2, its one line on stderr holds the complaint, and the
+    test's own folder is as it was before."""
+
+    def check(words: Iterable[object], complaint: str) -> None:
+        before = files_below(tmp_path)
+        capsys.readouterr()
+        line = [str(word) for word in words]
+        assert main(line) == 2, line
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1, said
+        assert complaint in said
+        assert files_below(tmp_path) == before, line
+
+    return check
+
+
+def files_below(folder: Path) -> dict[Path, tuple[int, int] | None]:
+    """Each file's size and time, and every folder."""
+    times = {path: (path.stat(), path.is_dir()) for path in folder.rglob("*")}
+    return {path: None if is_dir else (stat.st_size, stat.st_mtime_ns) for path, (stat, is_dir) in times.items()}

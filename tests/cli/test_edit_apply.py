@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +29,12 @@ def directions(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def line(model: Path, direction: str, out: Path, *words: str) -> list[str]:
+    return ["edit", "apply", str(model), direction, "--out", str(out), *words]
+
+
 def apply(model: Path, direction: str, out: Path, *words: str) -> int:
-    return main(["edit", "apply", str(model), direction, "--out", str(out), *words])
+    return main(line(model, direction, out, *words))
 
 
 def has_picture(sheet: Path, picture: np.ndarray) -> bool:
@@ -106,7 +111,7 @@ def test_a_latent_keeps_its_noise(models: Path, directions: Path, tmp_path: Path
 
 @pytest.mark.parametrize("config", [DCGAN, ProGAN], ids=["dcgan", "progan"])
 def test_a_model_without_a_mapping_network_moves_in_z(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], config: type[DCGAN]
+    tmp_path: Path, refused: Callable[..., None], config: type[DCGAN]
 ) -> None:
     torch.manual_seed(0)
     made = config(z_dim=6, resolution=(16, 16), channel_base=64, channel_max=8)
@@ -118,9 +123,8 @@ def test_a_model_without_a_mapping_network_moves_in_z(
         assert main(["edit", "find", str(model), *words]) == 0
         assert {each.space for each in read_directions(out)} == {"z"}
         assert apply(model, str(out), tmp_path / "strips") == 0
-    capsys.readouterr()
-    assert apply(model, f"{out}:pc0", tmp_path / "b.png", "--layers", "0") == 2
-    assert "--layers: this model has one style for all its layers" in capsys.readouterr().err
+    layers = line(model, f"{out}:pc0", tmp_path / "b.png", "--layers", "0")
+    refused(layers, "--layers: this model has one style for all its layers")
 
 
 def test_list_shows_what_a_file_holds(directions: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -132,15 +136,18 @@ def test_list_shows_what_a_file_holds(directions: Path, capsys: pytest.CaptureFi
 
 
 def test_another_models_direction_is_used_with_a_note_or_refused(
-    models: Path, directions: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    models: Path,
+    directions: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    refused: Callable[..., None],
 ) -> None:
     found, out = directions / "classes.safetensors", tmp_path / "a.png"
     assert apply(models / "small.safetensors", f"{found}:sefa0", out) == 0
     assert "note: found in other weights" in capsys.readouterr().out
     write_directions(tmp_path / "wide.safetensors", [Direction("wide", torch.ones(99))])
-    assert apply(models / "small.safetensors", str(tmp_path / "wide.safetensors"), tmp_path / "b.png") == 2
-    assert "wide has 99 numbers, but this model's latents have 8" in capsys.readouterr().err
-    assert not (tmp_path / "b.png").exists()
+    wide = line(models / "small.safetensors", str(tmp_path / "wide.safetensors"), tmp_path / "b.png")
+    refused(wide, "wide has 99 numbers, but this model's latents have 8")
 
 
 REFUSED = [
@@ -167,20 +174,15 @@ def test_wrong_options_are_refused_in_one_line_and_leave_nothing(
     models: Path,
     tmp_path: Path,
     directions: Path,
-    capsys: pytest.CaptureFixture[str],
+    refused: Callable[..., None],
     name: str,
     direction: str,
     words: tuple[str, ...],
     complaint: str,
 ) -> None:
-    capsys.readouterr()
     plain = models / "plain.safetensors"
     chosen = direction.replace("{}", str(directions / "plain.safetensors"))
-    assert apply(plain, chosen, tmp_path / "out" / name, *words) == 2
-    refusal = capsys.readouterr().err
-    assert refusal.count("\n") == 1
-    assert complaint in refusal
-    assert not (tmp_path / "out").exists()
+    refused(line(plain, chosen, tmp_path / "out" / name, *words), complaint)
 
 
 def test_help_needs_neither_torch_nor_numpy_nor_pillow() -> None:

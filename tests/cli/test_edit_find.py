@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,12 @@ from stylegans.tools.directions import find_pca, find_sefa, read_directions
 from stylegans.tools.generate import styles
 
 
+def line(model: Path, out: Path, *words: str) -> list[str]:
+    return ["edit", "find", str(model), "--out", str(out), *words]
+
+
 def find(model: Path, out: Path, *words: str) -> int:
-    return main(["edit", "find", str(model), "--out", str(out), *words])
+    return main(line(model, out, *words))
 
 
 @pytest.mark.parametrize(("method", "first"), [("sefa", "sefa0"), ("pca", "pc0")])
@@ -129,18 +134,14 @@ REFUSED = [
 
 @pytest.mark.parametrize(("model", "words", "complaint"), REFUSED)
 def test_wrong_options_are_refused_in_one_line_and_leave_nothing(
-    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str, words: tuple[str, ...], complaint: str
+    models: Path, tmp_path: Path, refused: Callable[..., None], model: str, words: tuple[str, ...], complaint: str
 ) -> None:
-    assert find(models / f"{model}.safetensors", tmp_path / "out" / "a.safetensors", *words) == 2
-    refusal = capsys.readouterr().err
-    assert refusal.count("\n") == 1
-    assert complaint in refusal
-    assert not (tmp_path / "out").exists()
+    refused(line(models / f"{model}.safetensors", tmp_path / "out" / "a.safetensors", *words), complaint)
 
 
-def test_another_ending_is_refused(models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert find(models / "plain.safetensors", tmp_path / "a.png", "--method", "sefa") == 2
-    assert "--out: a.png: name a file that ends in .safetensors" in capsys.readouterr().err
+def test_another_ending_is_refused(models: Path, tmp_path: Path, refused: Callable[..., None]) -> None:
+    words = line(models / "plain.safetensors", tmp_path / "a.png", "--method", "sefa")
+    refused(words, "--out: a.png: name a file that ends in .safetensors")
 
 
 def test_help_needs_neither_torch_nor_numpy_nor_pillow() -> None:

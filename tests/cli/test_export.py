@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -51,13 +52,9 @@ def test_export_writes_a_checked_file_with_its_origin(
     ],
 )
 def test_wrong_options_are_refused_in_one_line_and_leave_nothing(
-    dcgan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], complaint: str
+    dcgan: Path, tmp_path: Path, refused: Callable[..., None], words: list[str], complaint: str
 ) -> None:
-    assert main(["export", str(dcgan), str(tmp_path / words[0]), *words[1:]]) == 2
-    refusal = capsys.readouterr().err
-    assert refusal.count("\n") == 1
-    assert complaint in refusal
-    assert not list(tmp_path.iterdir())
+    refused(["export", dcgan, tmp_path / words[0], *words[1:]], complaint)
 
 
 @pytest.mark.long

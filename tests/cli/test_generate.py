@@ -1,10 +1,12 @@
 import errno
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +70,7 @@ def test_a_grid_shows_what_can_be_shown_of_other_channels(
 
 
 def test_wrong_options_are_refused_in_one_line_and_leave_nothing(
-    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    models: Path, tmp_path: Path, refused: Callable[..., None]
 ) -> None:
     plain, out = models / "plain.safetensors", tmp_path / "out"
     classes = models / "classes.safetensors"
@@ -82,11 +84,7 @@ def test_wrong_options_are_refused_in_one_line_and_leave_nothing(
         (("generate", classes, "--seeds", "1", "--out", out, "--class", "cat"), "--class: 'cat'"),
         (("generate", tmp_path / "none.safetensors", "--seeds", "1", "--out", out), "none.safetensors"),
     ):
-        assert main([str(word) for word in words]) == 2
-        refusal = capsys.readouterr().err
-        assert refusal.count("\n") == 1
-        assert complaint in refusal
-    assert not out.exists()
+        refused(words, complaint)
 
 
 def test_help_needs_neither_torch_nor_numpy_nor_pillow() -> None:
@@ -122,7 +120,7 @@ def killed_when(process: "subprocess.Popen[str]", done: Path, count: int, *, by:
 
 
 def test_a_zip_is_a_data_set_with_the_labels_that_were_drawn(
-    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], refused: Callable[..., None]
 ) -> None:
     out = tmp_path / "new" / "many.zip"
     command = ["generate", str(models / "classes.safetensors"), "--seeds", "0-69", "--out", str(out)]
@@ -139,8 +137,7 @@ def test_a_zip_is_a_data_set_with_the_labels_that_were_drawn(
     assert main(command) == 0  # finished: nothing is drawn again
     assert capsys.readouterr().out == f"{out} is complete: 70 pictures, made by the same command\n"
     assert out.stat() == before
-    assert main([*command, "--truncation", "0.5"]) == 2
-    assert "holds pictures made with --truncation 1.0, now 0.5" in capsys.readouterr().err
+    refused([*command, "--truncation", "0.5"], "holds pictures made with --truncation 1.0, now 0.5")
 
 
 def test_a_data_set_and_shards_go_to_folders(models: Path, tmp_path: Path) -> None:
@@ -253,9 +250,40 @@ def test_options_for_very_many_are_refused_in_one_line(
     models: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    refused: Callable[..., None],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["generate", str(models / "small.safetensors"), "--seeds", "1", *words]) == 2
-    assert complaint in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
+    refused(["generate", models / "small.safetensors", "--seeds", "1", *words], complaint)
+
+
+# --- precision and compilation --------------------------------------------------------------------------------------
+
+
+def test_pictures_in_bfloat16_are_near_those_in_float32(models: Path, tmp_path: Path) -> None:
+    command = ["generate", str(models / "plain.safetensors"), "--seeds", "0-2", "--format", "npz", "--out"]
+    assert main([*command, str(tmp_path / "exact")]) == 0
+    assert main([*command, str(tmp_path / "reduced"), "--precision", "bfloat16"]) == 0
+    exact, reduced = (np.load(tmp_path / name / "images.npz")["images"] for name in ("exact", "reduced"))
+    assert 0 < np.linalg.norm(exact - reduced) / np.linalg.norm(exact) < 2e-2
+
+
+def test_float16_is_refused_on_a_cpu(models: Path, tmp_path: Path, refused: Callable[..., None]) -> None:
+    words = ["--seeds", "0", "--out", tmp_path / "new", "--precision", "float16", "--device", "cpu"]
+    refused(["generate", models / "plain.safetensors", *words], "--precision: float16 needs a GPU with CUDA, not cpu")
+
+
+def test_without_a_compiler_one_line_says_so_and_the_pictures_are_drawn(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    command = ["generate", str(models / "small.safetensors"), "--seeds", "0", "--out", str(tmp_path), "--compile"]
+    assert main(command) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("--compile: there is no C++ compiler (")
+    assert said[1].startswith("wrote 1 picture")
+    assert len(said) == 2
+
+
+def test_workers_do_not_compile(models: Path, tmp_path: Path, refused: Callable[..., None]) -> None:
+    words = ["--seeds", "0", "--out", tmp_path / "new", "--compile", "--workers", "2"]
+    refused(["generate", models / "small.safetensors", *words], "--compile: each of the --workers would compile")

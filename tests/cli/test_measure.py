@@ -1,5 +1,6 @@
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -122,7 +123,9 @@ def test_a_run_is_measured_against_what_it_was_trained_on(pictures: Path, tmp_pa
     assert "msssim10k" in capsys.readouterr().out
 
 
-def test_folders_and_zips_of_pictures_are_measured_too(pictures: Path, tmp_path: Path, capsys: Capture) -> None:
+def test_folders_and_zips_of_pictures_are_measured_too(
+    pictures: Path, tmp_path: Path, refused: Callable[..., None]
+) -> None:
     with zipfile.ZipFile(tmp_path / "samples.zip", "w") as archive:
         for path in sorted(pictures.glob("*.png")):
             archive.write(path, path.name)
@@ -131,8 +134,7 @@ def test_folders_and_zips_of_pictures_are_measured_too(pictures: Path, tmp_path:
     (first, second) = lines(tmp_path / "measurements.jsonl")
     assert first["num_generated"] == 16
     assert second["values"]["pr_mobilenet_precision"] == 1.0  # type: ignore[index]
-    assert main([*command, "ppl_alex_wend"]) == 2
-    assert "need a model, not pictures" in capsys.readouterr().err
+    refused([*command, "ppl_alex_wend"], "need a model, not pictures")
 
 
 def test_all_metrics_are_listed_without_a_model(capsys: Capture) -> None:
@@ -152,16 +154,12 @@ def mobilenet(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("metric", ["fid50k_full", "fid50k"])
 def test_a_published_name_is_never_given_to_another_network(
-    models: Path, pictures: Path, mobilenet: Path, capsys: Capture, metric: str
+    models: Path, pictures: Path, mobilenet: Path, refused: Callable[..., None], metric: str
 ) -> None:
-    command = ["measure", str(models / "classes.safetensors"), "--data", str(pictures), "--metrics", metric]
-    assert main([*command, "--features", str(mobilenet)]) == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert main([*command, "--features", str(pictures / "dataset.json")]) == 2
-    assert "--features: " in capsys.readouterr().err
-    assert "MobileNetV2" in said
-    assert "fd_mobilenet" in said
+    command = ["measure", models / "classes.safetensors", "--data", pictures, "--metrics", metric]
+    for said in ("MobileNetV2", "fd_mobilenet"):
+        refused([*command, "--features", mobilenet], said)
+    refused([*command, "--features", pictures / "dataset.json"], "--features: ")
 
 
 @pytest.mark.parametrize(
@@ -181,20 +179,21 @@ def test_a_published_name_is_never_given_to_another_network(
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(
-    models: Path, pictures: Path, tmp_path: Path, capsys: Capture, words: list[str], says: str
+    models: Path, pictures: Path, tmp_path: Path, refused: Callable[..., None], words: list[str], says: str
 ) -> None:
-    command = ["measure", str(models / "classes.safetensors"), "--out", str(tmp_path)]
-    data = [] if "--data" in words else ["--data", str(pictures)]
-    assert main([*command, *data, *words]) == 2
-    said = capsys.readouterr().err
-    assert says in said
-    assert said.count("\n") == 1
+    data = [] if "--data" in words else ["--data", pictures]
+    refused(["measure", models / "classes.safetensors", "--out", tmp_path, *data, *words], says)
 
 
-def test_a_model_must_be_named_and_fit_its_data(models: Path, pictures: Path, capsys: Capture) -> None:
-    assert main(["measure", "--metrics", "fd_mobilenet"]) == 2
-    assert "MODEL" in capsys.readouterr().err
-    assert main(["measure", str(models / "plain.safetensors")]) == 2
-    assert "--data: fd_mobilenet needs real pictures" in capsys.readouterr().err
-    assert main(["measure", str(models / "small.safetensors"), "--data", str(pictures)]) == 2
-    assert "16x16 in 3 channels do not compare with 16x16 in 1 channel" in capsys.readouterr().err
+def test_a_model_must_be_named_and_fit_its_data(models: Path, pictures: Path, refused: Callable[..., None]) -> None:
+    refused(["measure", "--metrics", "fd_mobilenet"], "MODEL")
+    refused(["measure", models / "plain.safetensors"], "--data: fd_mobilenet needs real pictures")
+    unlike = "16x16 in 3 channels do not compare with 16x16 in 1 channel"
+    refused(["measure", models / "small.safetensors", "--data", pictures], unlike)
+
+
+def test_a_measurement_says_its_precision(models: Path, tmp_path: Path) -> None:
+    command = ["measure", str(models / "small.safetensors"), "--metrics", "msssim10k", "--num", "16", "--batch", "8"]
+    assert main([*command, "--out", str(tmp_path), "--precision", "bfloat16"]) == 0
+    record = json.loads((tmp_path / "measurements.jsonl").read_text())
+    assert record["precision"] == "bfloat16"

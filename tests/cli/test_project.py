@@ -2,6 +2,7 @@ import csv
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,7 @@ def test_a_label_is_drawn_and_told_and_other_channels_come_as_arrays(
 
 
 def test_attribution_calibrates_once_and_says_yes_or_no(
-    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], refused: Callable[..., None]
 ) -> None:
     model, reals, kept = models / "small.safetensors", tmp_path / "reals", tmp_path / "kept.json"
     reals.mkdir()
@@ -112,13 +113,11 @@ def test_attribution_calibrates_once_and_says_yes_or_no(
     assert facts["pictures"][0]["own"] is False
     assert (tmp_path / "a/attribution.json").read_bytes() == (tmp_path / "b/attribution.json").read_bytes()
     assert (tmp_path / "b/attribution.png").exists()
-    assert project(*common, "--seed", 1, "--out", tmp_path / "c") == 2
-    assert "was made with seed 0, not 1" in capsys.readouterr().err
-    assert not (tmp_path / "c").exists()
+    refused(["project", *common, "--seed", 1, "--out", tmp_path / "c"], "was made with seed 0, not 1")
 
 
 def test_wrong_options_are_refused_in_one_line_and_leave_nothing(
-    models: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    models: Path, photo: Path, tmp_path: Path, refused: Callable[..., None]
 ) -> None:
     small, out = models / "small.safetensors", tmp_path / "out"
     (tmp_path / "bad.png").write_text("no picture")
@@ -145,12 +144,8 @@ def test_wrong_options_are_refused_in_one_line_and_leave_nothing(
         ((photo, "--data", "emoji"), "are for --attribute alone"),
         ((photo, "--space", "z"), "--space: 'z' is not one of w, w+"),
     ):
-        assert project(small, *words, "--out", out) == 2, words
-        refusal = capsys.readouterr().err
-        assert refusal.count("\n") == 1
-        assert complaint in refusal
-    assert project(small, photo, "--out", photo) == 2
-    assert not out.exists()
+        refused(["project", small, *words, "--out", out], complaint)
+    refused(["project", small, photo, "--out", photo], "--out: ")
 
 
 def test_help_needs_neither_torch_nor_numpy_nor_pillow() -> None:
@@ -162,3 +157,8 @@ def test_help_needs_neither_torch_nor_numpy_nor_pillow() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "--attribute" in done.stdout
+
+
+def test_an_attribution_is_in_float32(models: Path, tmp_path: Path, refused: Callable[..., None]) -> None:
+    command = ["project", models / "plain.safetensors", "x.png", "--out", tmp_path / "new", "--attribute"]
+    refused([*command, "--data", "emoji", "--precision", "bfloat16"], "--precision: --attribute compares distances")

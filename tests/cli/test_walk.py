@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def test_a_label_may_be_a_vector_and_other_channels_are_shown_in_part(models: Pa
 
 
 def test_wrong_options_are_refused_in_one_line_and_leave_nothing(
-    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    models: Path, tmp_path: Path, refused: Callable[..., None]
 ) -> None:
     plain, out = models / "plain.safetensors", tmp_path / "out"
     for words, complaint in (
@@ -39,11 +40,7 @@ def test_wrong_options_are_refused_in_one_line_and_leave_nothing(
         (("walk", plain, "--seeds", "1,2", "--out", out / "a.gif", "--frames", "0"), "--frames: 0"),
         (("walk", plain, "--seeds", "1,2", "--out", out / "a.gif", "--scale", "0"), "--scale: 0"),
     ):
-        assert main([str(word) for word in words]) == 2
-        refusal = capsys.readouterr().err
-        assert refusal.count("\n") == 1
-        assert complaint in refusal
-    assert not out.exists()
+        refused(words, complaint)
 
 
 def test_help_needs_neither_torch_nor_numpy_nor_pillow() -> None:
@@ -108,7 +105,7 @@ def killed_when(process: "subprocess.Popen[str]", folder: Path, pattern: str, co
 
 
 def test_a_killed_walk_continues_to_the_same_bytes(
-    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], refused: Callable[..., None]
 ) -> None:
     pytest.importorskip("av")
     words = ["walk", str(models / "plain.safetensors"), "--seeds", "1,5", "--frames", "40", "--scale", "1", "--out"]
@@ -116,8 +113,7 @@ def test_a_killed_walk_continues_to_the_same_bytes(
     out, folder = tmp_path / "walk.mp4", tmp_path / ".walk.mp4.unfinished"
     killed_when(start(*words, out), folder, "frame-*.png", 10)
     assert not out.exists()
-    assert main([*words, str(out), "--truncation", "0.5"]) == 2
-    assert "with --truncation 1.0, now 0.5" in capsys.readouterr().err
+    refused([*words, out, "--truncation", "0.5"], "with --truncation 1.0, now 0.5")
     assert main([*words, str(out)]) == 0
     assert "continuing after" in capsys.readouterr().out
     assert out.read_bytes() == (tmp_path / "whole.mp4").read_bytes()
@@ -140,7 +136,9 @@ def test_many_kills_change_nothing(models: Path, tmp_path: Path, name: str) -> N
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_new_options_are_refused_in_one_line(models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_options_of_long_walks_are_refused_in_one_line(
+    models: Path, tmp_path: Path, refused: Callable[..., None]
+) -> None:
     out = tmp_path / "out"
     for model, words, complaint in (
         ("plain", ("--style-layers", "99"), "--style-layers: 99 reaches beyond"),
@@ -150,7 +148,11 @@ def test_new_options_are_refused_in_one_line(models: Path, tmp_path: Path, capsy
         ("classes", ("--classes", "0,1", "--class", "1"), "--classes: each keyframe has its own"),
         ("plain", ("--curve", "smooth", "--space", "z"), "--curve: a smooth curve"),
     ):
-        command = ["walk", str(models / f"{model}.safetensors"), "--seeds", "1,2", "--out", str(out / "a.gif")]
-        assert main([*command, *words]) == 2
-        assert complaint in capsys.readouterr().err
-    assert not out.exists()
+        command = ["walk", models / f"{model}.safetensors", "--seeds", "1,2", "--out", out / "a.gif"]
+        refused([*command, *words], complaint)
+
+
+def test_a_walk_is_in_float32_unless_asked(models: Path, tmp_path: Path, refused: Callable[..., None]) -> None:
+    command = ["walk", str(models / "small.safetensors"), "--seeds", "0,1", "--frames", "2", "--out"]
+    assert main([*command, str(tmp_path / "walk.gif"), "--precision", "auto"]) == 0
+    refused([*command, tmp_path / "new.gif", "--precision", "float16", "--device", "cpu"], "--precision: float16 needs")

@@ -4,7 +4,6 @@ import pytest
 
 from stylegans.config import Growth
 from stylegans.config.adjust import (
-    can_reduce,
     for_transfer,
     most_parts,
     validate,
@@ -166,9 +165,3 @@ def test_augmentation_by_signs_needs_scores_with_a_sign():
         with pytest.raises(UserError, match="--aug"):
             validate(with_loss(get("stylegan2-ada"), loss))
         validate(with_augment(with_loss(get("stylegan2-ada"), loss), mode="diffaugment"))
-
-
-def test_the_approximate_penalty_needs_all_digits():
-    run = get("stylegan2")
-    assert can_reduce(run)
-    assert not can_reduce(replace(run, training=replace(run.training, penalty="approx")))

@@ -9,6 +9,7 @@ from stylegans.errors import RunFailed, UserError
 from stylegans.interop import onnx as ours
 from stylegans.networks.families import build_generator
 from stylegans.networks.pyramid import set_lod
+from stylegans.nn.noise import stored_maps
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
@@ -95,8 +96,8 @@ def test_random_noise_is_what_the_noise_inputs_add(random_noise):
     G, path = random_noise
     given, names = ours.with_noise_as_inputs(onnx.load(path))
     ws, noise = torch.randn(1, 2, 8), torch.randn(4, 4)
-    (stored,) = (module for module in G.modules() if isinstance(module, ours.NoiseInput))
-    stored.noise_const.copy_(noise)
+    (stored,) = stored_maps(G.synthesis).values()
+    stored.copy_(noise)
     found = ours.by_onnxruntime(given, {"ws": ws, names[0]: noise[None, None]})
     torch.testing.assert_close(found, G.synthesis(ws), rtol=1e-5, atol=1e-5)
 

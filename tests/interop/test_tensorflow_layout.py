@@ -29,6 +29,13 @@ def test_levels_are_counted_from_the_base_grid():
     assert [layout.level_of(scope) for scope in ("8x16", "12x12", "2x2", "0x0", "Conv0")] == [None] * 5
 
 
+def test_the_coarsest_level_is_the_one_halved_most_often():
+    names = [f"G_synthesis/ToRGB_lod{lod}/weight" for lod in (0, 3, 1)]
+    assert layout.coarsest_lod([*names, "lod", "G_synthesis/4x4/Const/const"]) == 3
+    assert layout.coarsest_lod(["FromRGB_lod2/bias", "4x4/Dense0/weight"]) == 2
+    assert layout.coarsest_lod([]) == 0
+
+
 def test_pictures_are_counted_from_the_full_size():
     assert [layout.lod_of(scope) for scope in ("ToRGB_lod0", "FromRGB_lod12")] == [0, 12]
     assert [layout.lod_of(scope) for scope in ("ToRGB", "lod1", "8x8")] == [None] * 3

@@ -1,22 +1,67 @@
 import pytest
 import torch
+import torch.nn.functional as F
 
-from stylegans.config import Discriminator, Mapping, StyleGAN2
-from stylegans.networks.discriminator import StyleGAN2Discriminator
-from stylegans.networks.precision import set_precision
-from stylegans.networks.stylegan2 import StyleGAN2Generator
+from stylegans.config import (
+    DCGAN,
+    Discriminator,
+    GrowingDiscriminator,
+    Mapping,
+    ProGAN,
+    StyleGAN,
+    StyleGAN2,
+    StyleGAN3,
+)
+from stylegans.errors import UserError
+from stylegans.networks.families import build_discriminator, build_generator
+from stylegans.networks.precision import Reducible, set_precision
 
 NARROW = {"resolution": (32, 32), "channel_base": 256, "channel_max": 16}
+MAPPING = Mapping(z_dim=16, w_dim=16, num_layers=2)
+GENERATORS = {
+    "stylegan2": StyleGAN2(mapping=MAPPING, **NARROW),
+    "stylegan2-resnet": StyleGAN2(mapping=MAPPING, architecture="resnet", **NARROW),
+    "stylegan3-t": StyleGAN3(mapping=MAPPING, num_layers=4, **NARROW),
+    "stylegan3-r": StyleGAN3(mapping=MAPPING, num_layers=4, conv_kernel=1, use_radial_filters=True, **NARROW),
+    "stylegan": StyleGAN(mapping=MAPPING, **NARROW),
+    "progan": ProGAN(z_dim=16, **NARROW),
+}
+DISCRIMINATORS = {
+    "stylegan2": Discriminator(**NARROW),
+    "stylegan2-skip": Discriminator(architecture="skip", **NARROW),
+    "growing": GrowingDiscriminator(**NARROW),
+}
+CLAMPED = [name for name in GENERATORS if name.startswith(("stylegan2", "stylegan3"))]
 
 
-def generator():
+def generator(name="stylegan2"):
     torch.manual_seed(0)
-    return StyleGAN2Generator(StyleGAN2(mapping=Mapping(z_dim=16, w_dim=16, num_layers=2), **NARROW))
+    return build_generator(GENERATORS[name]).eval()
 
 
-def discriminator():
+def discriminator(name="stylegan2"):
     torch.manual_seed(0)
-    return StyleGAN2Discriminator(Discriminator(**NARROW))
+    return build_discriminator(DISCRIMINATORS[name]).eval()
+
+
+def gradient(network, x, y):
+    """Of a linear loss with respect to all parameters, as one vector."""
+    network.zero_grad()
+    (network(x) * y).mean().backward()
+    return torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
+
+
+def pictures(seed=1):
+    return torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(seed)).clamp(-1, 1)
+
+
+def smooth():
+    """What a loss looks at in a picture: areas rather than single pixels, in whose noise a gradient would drown."""
+    return F.interpolate(torch.randn(4, 3, 4, 4, generator=torch.Generator().manual_seed(1)), (32, 32), mode="bilinear")
+
+
+def latents():
+    return torch.randn(4, 16, generator=torch.Generator().manual_seed(1))
 
 
 def test_levels_from_the_resolution_up_are_reduced():
@@ -26,14 +71,133 @@ def test_levels_from_the_resolution_up_are_reduced():
     low, full = torch.bfloat16, torch.float32
     assert [block.dtype for block in g.synthesis.blocks] == [full, full, low, low]
     assert [block.dtype for block in d.blocks] == [low, low, full]
+    assert d.epilogue.dtype == full
 
 
-@pytest.mark.parametrize("make", [generator, discriminator])
-def test_bfloat16_stays_close_to_float32(make, relative_error):
-    network = make()
-    x = torch.randn(8, 16) if make is generator else torch.randn(8, 3, 32, 32)
-    exact = network(x)
+@pytest.mark.parametrize("name", GENERATORS)
+def test_bfloat16_is_for_32_and_above(name):
+    network = generator(name)
     set_precision(network, torch.bfloat16)
+    parts = [part for part in network.modules() if isinstance(part, Reducible)]
+    assert {part.dtype for part in parts if part.rate >= 32} == {torch.bfloat16}
+    assert {part.dtype for part in parts if part.rate < 32} == {torch.float32}
+
+
+@pytest.mark.parametrize("network", [StyleGAN2(mapping=MAPPING), StyleGAN3(mapping=MAPPING, num_layers=6)])
+def test_float16_is_for_the_four_finest_resolutions_of_256_as_published(network):
+    with torch.device("meta"):
+        built = build_generator(network)
+    set_precision(built, torch.float16)
+    for part in built.modules():
+        if isinstance(part, Reducible):
+            assert (part.dtype is torch.float16) == (part.rate * 16 > 256)
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_pictures_in_bfloat16_differ_by_two_percent_and_gradients_by_twelve(name, relative_error):
+    network, z, y = generator(name), latents(), smooth()
+    exact, exact_gradient = network(z).detach(), gradient(network, z, y)
+    set_precision(network, torch.bfloat16, from_resolution=8)
+    reduced = network(z)
+    assert reduced.dtype == torch.float32
+    assert 0 < relative_error(reduced, exact) < 2e-2
+    found = gradient(network, z, y)
+    assert found.isfinite().all()
+    assert relative_error(found, exact_gradient) < 0.12
+
+
+@pytest.mark.parametrize("name", DISCRIMINATORS)
+def test_scores_in_bfloat16_differ_by_two_percent_and_gradients_by_twelve(name, relative_error):
+    network, x, y = discriminator(name), pictures(), torch.ones(4, 1)
+    exact, exact_gradient = network(x).detach(), gradient(network, x, y)
+    set_precision(network, torch.bfloat16, from_resolution=8)
     reduced = network(x)
     assert reduced.dtype == torch.float32
-    assert 0 < relative_error(reduced, exact) < 3e-2
+    assert 0 < relative_error(reduced, exact) < 2e-2
+    found = gradient(network, x, y)
+    assert found.isfinite().all()
+    assert relative_error(found, exact_gradient) < 0.12
+
+
+@pytest.mark.parametrize("name", CLAMPED)
+def test_pictures_in_float16_differ_by_two_in_a_thousand_and_gradients_by_two_percent(name, relative_error):
+    network, z, y = generator(name), latents(), smooth()
+    exact, exact_gradient = network(z).detach(), gradient(network, z, y)
+    set_precision(network, torch.float16)
+    assert 0 < relative_error(network(z), exact) < 2e-3
+    found = gradient(network, z, y)
+    assert found.isfinite().all()
+    assert relative_error(found, exact_gradient) < 2e-2
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.bfloat16, 4e-2), (torch.float16, 2e-2)])
+def test_r1_needs_no_other_precision_than_the_scores(dtype, tolerance, relative_error):
+    """Its value and its gradient are no further off than those of the game."""
+    network = discriminator()
+
+    def penalty():
+        network.zero_grad()
+        x = pictures().requires_grad_()
+        (slope,) = torch.autograd.grad(network(x).sum(), x, create_graph=True)
+        squared = slope.square().sum(dim=[1, 2, 3])
+        squared.mean().backward()
+        return squared.detach(), torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
+
+    exact, exact_gradient = penalty()
+    set_precision(network, dtype, from_resolution=8)
+    found, found_gradient = penalty()
+    assert relative_error(found, exact) < tolerance
+    assert relative_error(found_gradient, exact_gradient) < tolerance
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.bfloat16, 0.1), (torch.float16, 0.03)])
+def test_path_lengths_need_no_other_precision_than_the_pictures(dtype, tolerance, relative_error):
+    network, z, y = generator(), latents(), pictures()
+
+    def penalty():
+        network.zero_grad()
+        ws = network.mapping(z)
+        (slope,) = torch.autograd.grad((network.synthesis(ws) * y).sum() / 32, ws, create_graph=True)
+        lengths = slope.square().sum(dim=2).mean(dim=1).sqrt()
+        (lengths - lengths.detach().mean() / 2).square().mean().backward()
+        return lengths.detach(), torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
+
+    exact, exact_gradient = penalty()
+    set_precision(network, dtype, from_resolution=8)
+    found, found_gradient = penalty()
+    assert relative_error(found, exact) < tolerance
+    assert relative_error(found_gradient, exact_gradient) < tolerance
+
+
+def test_float16_bounds_activations_and_float32_takes_the_bound_away():
+    network, z = generator(), latents()
+    exact = network(z)
+    set_precision(network, torch.float16)
+    finest = network.synthesis.blocks[-1]
+    assert finest.conv0.clamp == finest.conv1.clamp == finest.to_rgb.clamp == 256
+    assert network.synthesis.blocks[0].conv1.clamp is None
+    set_precision(network, torch.float32)
+    assert finest.conv1.clamp is None
+    assert torch.equal(network(z), exact)
+
+
+def test_a_network_with_a_bound_of_its_own_keeps_it():
+    torch.manual_seed(0)
+    network = build_discriminator(Discriminator(conv_clamp=64, **NARROW))
+    set_precision(network, torch.float16)
+    assert network.blocks[0].conv0.clamp == 64
+    assert network.blocks[0].skip.clamp is None
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_other_networks_are_refused(dtype):
+    network = build_generator(DCGAN(resolution=(32, 32), channel_base=64))
+    with pytest.raises(UserError, match="--precision: dcgan networks do not compute in"):
+        set_precision(network, dtype)
+    set_precision(network, torch.float32)
+
+
+@pytest.mark.parametrize("name", ["stylegan", "progan"])
+def test_activations_without_a_bound_are_refused_in_float16(name):
+    with pytest.raises(UserError, match="--precision"):
+        set_precision(generator(name), torch.float16)

@@ -5,7 +5,8 @@ import pytest
 from stylegans.config.codec import from_json
 from stylegans.config.run import Run
 from stylegans.errors import UserError
-from stylegans.runs.folder import MAY_CHANGE, RunFolder, read_log
+from stylegans.files.log import read_log
+from stylegans.runs.folder import MAY_CHANGE, RunFolder
 
 
 def test_a_new_directory_gets_the_complete_config(small_run, tmp_path):

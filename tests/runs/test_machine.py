@@ -3,7 +3,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from stylegans.config import StyleGAN2
 from stylegans.errors import UserError
+from stylegans.networks.precision import DTYPES
+from stylegans.networks.stylegan2 import StyleGAN2Generator
 from stylegans.presets import get
 from stylegans.runs import machine
 
@@ -29,9 +32,31 @@ def test_precision_is_resolved(monkeypatch):
     monkeypatch.setattr(machine, "computes_bfloat16", lambda device: True)
     assert machine.choose_precision(get("stylegan2"), cpu) == "float32"
     assert machine.choose_precision(automatic("stylegan2"), cpu) == "bfloat16"
+    assert machine.choose_precision(automatic("stylegan3-t"), cpu) == "bfloat16"
     assert machine.choose_precision(automatic("dcgan"), cpu) == "float32"  # its network knows no other
+    assert machine.choose_precision(automatic("stylegan"), cpu) == "float32"  # not published in mixed precision
     monkeypatch.setattr(machine, "computes_bfloat16", lambda device: False)
     assert machine.choose_precision(automatic("stylegan2"), cpu) == "float32"
+
+
+def test_float16_is_for_gpus():
+    machine.check_precision("float16", torch.device("cuda"))
+    machine.check_precision("bfloat16", torch.device("cpu"))
+    with pytest.raises(UserError, match="--precision: float16 needs a GPU"):
+        machine.check_precision("float16", torch.device("cpu"))
+
+
+def test_a_model_computes_in_what_is_asked(monkeypatch):
+    cpu, G = torch.device("cpu"), StyleGAN2Generator(StyleGAN2(resolution=(32, 32), channel_base=64))
+    for fast, asked, taken in (
+        (True, "float32", "float32"),
+        (True, "auto", "bfloat16"),
+        (False, "auto", "float32"),
+        (False, "bfloat16", "bfloat16"),
+    ):
+        monkeypatch.setattr(machine, "computes_bfloat16", lambda device, fast=fast: fast)
+        assert machine.compute_in(asked, G, cpu) == taken
+        assert G.synthesis.blocks[-1].dtype is DTYPES[taken]
 
 
 def test_memory_is_counted():

@@ -44,6 +44,8 @@ def test_a_run_reports_saves_and_ends(small_run, data, tmp_path):
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert [tick["images"] for tick in log] == [8, 12, 16, 24]
     assert all(math.isfinite(value) for tick in log for value in tick["losses"].values())
+    assert all(list(tick["shares"]) == ["4x4", "8x8", "16x16"] for tick in log)
+    assert all(sum(tick["shares"].values()) == pytest.approx(1) for tick in log)
 
 
 def test_stopping_and_continuing_equals_not_stopping(small_run, data, tmp_path):
@@ -62,7 +64,7 @@ def test_stopping_and_continuing_equals_not_stopping(small_run, data, tmp_path):
     ):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes(), name
     logs = [(tmp_path / kind / "log.jsonl").read_text().splitlines() for kind in ("whole", "parts")]
-    whole, parts = ([(t["images"], t["losses"]) for t in map(json.loads, log)] for log in logs)
+    whole, parts = ([(t["images"], t["losses"], t["shares"]) for t in map(json.loads, log)] for log in logs)
     assert whole == parts
 
 

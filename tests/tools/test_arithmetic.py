@@ -10,10 +10,10 @@ from stylegans.config import Mapping, ProGAN, StyleGAN
 from stylegans.errors import UserError
 from stylegans.files.pictures import to_uint8
 from stylegans.networks.families import build_generator
+from stylegans.networks.protocol import has_mapping_network
 from stylegans.tools.arithmetic import (
     Group,
     combine,
-    has_mapping_network,
     neighbourhood,
     square,
     vector_arithmetic,

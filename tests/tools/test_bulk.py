@@ -21,10 +21,9 @@ from stylegans.tools.bulk import (
     is_complete,
     jobs,
     progress,
-    spelled,
     work_folder,
 )
-from stylegans.tools.generate import classes, generate, parse_seeds
+from stylegans.tools.generate import classes, generate
 from stylegans.tools.layouts import DatasetFolder, DatasetZip, Layout, Loose, Shards
 from stylegans.tools.unfinished import unfinished
 
@@ -58,15 +57,6 @@ LAYOUTS = {
     "out.zip": DatasetZip,
     "shards": lambda target, catalogue: Shards(target, catalogue, 40),
 }
-
-
-@given(seeds=st.lists(st.integers(0, 30), min_size=1, max_size=20, unique=True))
-def test_spelled_seeds_are_read_back(seeds: list[int]) -> None:
-    assert parse_seeds(spelled(seeds)) == tuple(seeds)
-
-
-def test_a_million_seeds_are_spelled_shortly() -> None:
-    assert spelled(range(1_000_000)) == "0-999999"
 
 
 @given(

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from stylegans.interop.foreign import NVIDIA
-from stylegans.interop.nvidia_tensorflow_pickle import CREATIVE_COMMONS
+from stylegans.interop.foreign import CREATIVE_COMMONS, NVIDIA
 from stylegans.tools.card import PAPERS, Card, Measured, licence_fields, render
 
 yaml = pytest.importorskip("yaml")
@@ -34,7 +33,7 @@ PLAIN = Card(
     kimg=25.5,
     preset="small-32",
     licence="apache-2.0",
-    samples="Uncurated samples: seeds 0 to 15.",
+    samples="Uncurated samples: seeds 0-15.",
     mixing="Coarse styles from every column.",
     measured=(),
 )

@@ -16,6 +16,7 @@ from stylegans.tools.generate import (
     latent,
     parse_label,
     parse_seeds,
+    spelled,
     styles,
 )
 
@@ -42,6 +43,15 @@ def test_seeds_that_were_written_are_read_back(spans: list[tuple[int, int]]) -> 
     spans = [(low, min(low + more, 2**32 - 1)) for low, more in spans]
     text = ",".join(f"{low}-{high}" for low, high in spans)
     assert parse_seeds(text) == tuple(seed for low, high in spans for seed in range(low, high + 1))
+
+
+@given(seeds=st.lists(st.integers(0, 30), min_size=1, max_size=20, unique=True))
+def test_spelled_seeds_are_read_back(seeds: list[int]) -> None:
+    assert parse_seeds(spelled(seeds)) == tuple(seeds)
+
+
+def test_a_million_seeds_are_spelled_shortly() -> None:
+    assert spelled(range(1_000_000)) == "0-999999"
 
 
 @pytest.mark.parametrize(

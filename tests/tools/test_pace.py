@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from stylegans.tools.pace import Steps, distances, even_positions, kept_distances, unevenness
+from stylegans.tools.pace import Steps, distances, even_positions, unevenness
 
 
 def planted(u: float) -> Tensor:
@@ -62,7 +62,7 @@ def test_distances_are_from_each_to_the_next_and_from_the_last_to_the_first() ->
 def test_measured_distances_are_kept_and_not_measured_again(tmp_path: Path) -> None:
     path, start = tmp_path / "steps.txt", [i / 10 for i in range(30)]
     told: list[int] = []
-    whole = even_positions(kept_distances(planted, Steps(path), tell=told.append), start, period=3)
+    whole = even_positions(distances(planted, Steps(path), tell=told.append), start, period=3)
     assert told == list(range(1, 91))
     lines = path.read_text()
     path.write_text(lines[: len(lines) // 2])  # cut in the middle of a number
@@ -72,6 +72,6 @@ def test_measured_distances_are_kept_and_not_measured_again(tmp_path: Path) -> N
         drawn.append(u)
         return planted(u)
 
-    assert even_positions(kept_distances(counted, Steps(path), tell=lambda done: None), start, period=3) == whole
+    assert even_positions(distances(counted, Steps(path)), start, period=3) == whole
     assert 40 < len(drawn) < 55
     assert path.read_text() == lines

@@ -54,7 +54,7 @@ def test_the_folder_holds_the_model_its_config_a_card_and_pictures(model, tmp_pa
         "parts": {"generator_ema": json.loads(json.dumps(to_dict(SMALL)))},
     }
     assert "| training | 2.5 thousand pictures shown |" in card(out)
-    assert "seeds 0 to 7, truncation 1." in card(out)
+    assert "seeds 0-7, truncation 1." in card(out)
     assert stylegans.load(out).config == SMALL  # the folder itself is a model
     assert not list(tmp_path.glob(".tmp-*"))
 

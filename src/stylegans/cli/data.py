@@ -1,11 +1,10 @@
 """``stylegans data list|build|check``: the embedded data sets, making one of any pictures, looking one over."""
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from stylegans.cli.progress import progress
 from stylegans.cli.verbs import Verb, run_verb
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def build(argv: list[str]) -> int:
     from stylegans.data import prepare
 
     size = None if options.size is None else parse_size(options.size)
-    with _progress() as advance:
+    with progress() as advance:
         report = prepare.build(
             options.src,
             options.dst,
@@ -83,7 +82,7 @@ def check(argv: list[str]) -> int:
     options = parse(_check_options(), argv, prog="stylegans data check")
     from stylegans.data.check import check as look_over
 
-    with _progress() as advance:
+    with progress() as advance:
         findings = look_over(options.path, progress=lambda done, total: advance("checking", done, total))
     _tell_findings(findings)
     return 1 if findings.problems else 0
@@ -238,16 +237,3 @@ def _console() -> "Console":
     from rich.console import Console
 
     return Console(markup=False, highlight=False)  # file names may hold brackets
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A function that draws how far things are, on stderr; nothing where that is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda step, done, total: bar.update(task, description=step, completed=done, total=total)

@@ -9,6 +9,7 @@ import tyro
 
 from stylegans.cli.label import label_of
 from stylegans.cli.parse import parse
+from stylegans.cli.progress import tracked
 from stylegans.errors import UserError
 
 if TYPE_CHECKING:
@@ -201,32 +202,28 @@ def start_of(options: Apply, G: "Generator", seeds: "Sequence[int]", label: "Lab
 
 def title_of(names: str, moves: "Sequence[Move]", layers: "Sequence[int] | None") -> str:
     """'pc0, layers 0-3, in standard deviations'."""
+    from stylegans.tools.generate import spelled
+
     chosen = {move.direction.layers if layers is None else tuple(layers) for move in moves}
-    where = [f"layers {ranges(own)}" for own in chosen if own is not None] if len(chosen) == 1 else []
+    where = [f"layers {spelled(own)}" for own in chosen if own is not None] if len(chosen) == 1 else []
     return ", ".join([names, *where, "in standard deviations"])
-
-
-def ranges(layers: "Sequence[int]") -> str:
-    """(0, 1, 2, 5) → '0-2, 5'."""
-    parts: list[list[int]] = []
-    for layer in layers:
-        if parts and layer == parts[-1][-1] + 1:
-            parts[-1].append(layer)
-        else:
-            parts.append([layer])
-    return ", ".join(f"{part[0]}-{part[-1]}" if len(part) > 1 else f"{part[0]}" for part in parts)
 
 
 def write_strip(G: "Generator", start: "Start", moves: "Sequence[Move]", wanted: "Strip") -> None:
     """A strip with its captions."""
-    from stylegans.files.pictures import save_png, visible
-    from stylegans.tools.directions.apply import strip
-    from stylegans.tools.directions.sheet import caption, captioned
+    from stylegans.files.pictures import enlarge, save_png, visible
+    from stylegans.tools.directions.apply import caption, strip
+    from stylegans.tools.figures.sheet import Group, layout
 
     drawn = strip(G, start.ws, moves, wanted.strengths, layers=wanted.layers, noise=start.noise)
     scale = wanted.scale or -(-VISIBLE // max(G.img_resolution))
-    columns = [caption(strength) for strength in wanted.strengths]
-    save_png(wanted.path, captioned(visible(drawn), rows=start.rows, columns=columns, title=wanted.title, scale=scale))
+    sheet = layout(
+        [[enlarge(picture, scale) for picture in row] for row in visible(drawn)],
+        rows=start.rows,
+        columns=[caption(strength) for strength in wanted.strengths],
+        column_groups=[Group(wanted.title, len(wanted.strengths))],
+    )
+    save_png(wanted.path, sheet)
 
 
 def write_film(
@@ -239,9 +236,6 @@ def write_film(
     options: Apply,
 ) -> None:
     """A video from the lowest to the highest strength and back, all rows' pictures side by side."""
-    from rich.console import Console
-    from rich.progress import track
-
     from stylegans.files.pictures import enlarge, tile, visible
     from stylegans.tools.directions.apply import draw_along, to_and_fro
     from stylegans.tools.video import write_video
@@ -249,8 +243,7 @@ def write_film(
     scale = options.scale or -(-2 * VISIBLE // max(G.img_resolution))
     way = to_and_fro(min(strengths), max(strengths), options.frames)
     drawn = draw_along(G, start.ws, moves, way, layers=layers, noise=start.noise)
-    console = Console(stderr=True)
-    shown = track(drawn, "drawing", len(way), console=console, transient=True, disable=not console.is_terminal)
+    shown = tracked(drawn, "drawing", len(way))
     write_video(options.out, (enlarge(tile(visible(frame)), scale) for frame in shown), fps=options.fps)
 
 
@@ -258,10 +251,11 @@ def list_names(path: Path) -> int:
     """Print what a file holds."""
     from stylegans.cli.edit_find import describe
     from stylegans.tools.directions import read_directions
+    from stylegans.tools.generate import spelled
 
     found: tuple[Direction, ...] = read_directions(path)
     for each in found:
-        layers = "" if each.layers is None else f", layers {ranges(each.layers)}"
+        layers = "" if each.layers is None else f", layers {spelled(each.layers)}"
         print(f"{describe(each)} ({each.method or 'unknown method'}{layers})")
     return 0
 

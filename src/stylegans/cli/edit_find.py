@@ -8,6 +8,7 @@ import tyro
 
 from stylegans.cli.label import label_of
 from stylegans.cli.parse import parse
+from stylegans.cli.progress import tracked
 from stylegans.errors import UserError
 
 if TYPE_CHECKING:
@@ -170,17 +171,10 @@ def scored(G: "Generator", options: Find, label: "Label | None") -> "tuple[str, 
     from stylegans.tools.directions.labels import class_scores, picture_scores, read_scores
 
     if options.classifier is not None:
-        from rich.console import Console
-        from rich.progress import track
-
         name, classifier = classifier_of(options.classifier, G)
         seeds = range(options.samples or PICTURES)
         drawn = picture_scores(G, seeds, classifier, label=label, batch=options.batch)
-        console = Console(stderr=True)
-        shown = track(
-            drawn, "classifying", len(seeds), console=console, transient=True, disable=not console.is_terminal
-        )
-        return options.name or name, seeds, list(shown)
+        return options.name or name, seeds, list(tracked(drawn, "classifying", len(seeds)))
     assert options.labels is not None  # check has seen to it
     if options.labels.startswith("class:"):
         number = options.labels.removeprefix("class:").strip()

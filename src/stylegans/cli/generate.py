@@ -11,10 +11,11 @@ import tyro
 from stylegans.cli.continued import Count, continued, counted, with_progress
 from stylegans.cli.label import label_of
 from stylegans.cli.parse import parse
+from stylegans.config import Precision
 from stylegans.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from torch import Tensor
 
@@ -54,6 +55,10 @@ class Generate:
     """pictures in a shard"""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps"""
+    precision: Precision = "float32"
+    """of the convolutions: float32, bfloat16, float16 (on a GPU), or auto (bfloat16 where the machine is fast at it)"""
+    compile: bool = False
+    """compile the network first, which takes a minute or more: for long jobs"""
     batch: int | None = None
     """pictures at a time; by default what suits their size and the machine"""
     workers: int = 1
@@ -69,6 +74,7 @@ def main(argv: list[str]) -> int:
     from stylegans.metrics.processes import from_environment, local_device
     from stylegans.metrics.sampling import batch_for
     from stylegans.runs import machine
+    from stylegans.runs.compiling import compiled
     from stylegans.tools.bulk import Request, batches_of
     from stylegans.tools.generate import class_report, parse_seeds
 
@@ -79,6 +85,7 @@ def main(argv: list[str]) -> int:
             raise UserError("--workers: torchrun has started several processes already; leave it out")
         device = local_device(machine.choose_device(options.device))
         G = models.load(options.model, device=device)
+        precision = machine.compute_in(options.precision, G, device)
         request = Request(
             seeds=seeds,
             batch=batch_for(G.img_resolution, device) if options.batch is None else options.batch,
@@ -89,12 +96,13 @@ def main(argv: list[str]) -> int:
         )
         report = class_report(G, seeds, request.label)
         if options.format not in WHOLE:
-            return write_files(G, request, options, processes, report)
+            return write_files(G, request, options, processes, report, precision)
         if processes.is_first:
             batches = batches_of(G, request, request.seeds)
             if report:
                 print(report)
-            print(WHOLE[options.format](options.out, batches))
+            with compiled(G, first_batch(G, request), wanted=options.compile, tell=print):
+                print(WHOLE[options.format](options.out, batches))
         return 0
 
 
@@ -114,22 +122,30 @@ def check(options: Generate) -> None:
         raise UserError(f"--shard-size: {options.shard_size} pictures are too few; 1000 is usual")
     if options.workers < 1:
         raise UserError(f"--workers: {options.workers} is too few; use 1 or more")
+    if options.workers > 1 and options.compile:
+        raise UserError("--compile: each of the --workers would compile; leave out one of the two")
     if options.workers > 1 and options.format in ("grid", "npz"):
         raise UserError(f"--workers: {options.format} is made by one process; leave it out")
 
 
 def write_files(
-    G: "Generator", request: "Request", options: Generate, processes: "Processes", report: str | None
+    G: "Generator",
+    request: "Request",
+    options: Generate,
+    processes: "Processes",
+    report: str | None,
+    precision: Precision,
 ) -> int:
     """Files that appear one after the other, and are continued where they were stopped."""
     from stylegans.networks.protocol import device_of
+    from stylegans.runs.compiling import compiled
     from stylegans.tools import bulk
     from stylegans.tools.workers import Order, by_many, by_one, by_workers, shared
 
     bulk.check(G, request)
     layout = layout_of(G, request, options)
     todo = bulk.jobs(len(request.seeds), batch=request.batch, job_size=layout.job_size)
-    stated = statement(options, request, layout, device_of(G).type)
+    stated = statement(options, request, layout, device_of(G).type, precision)
     count, quiet = Count(len(request.seeds), "picture"), not processes.is_first
     if processes.agree(processes.is_first and bulk.is_complete(layout, stated, todo)):
         if processes.is_first:
@@ -143,16 +159,27 @@ def write_files(
         if before and processes.is_first:
             print(f"continuing after {count}", flush=True)
         if options.workers > 1:
-            steps = by_workers(order, model=options.model, device=str(device_of(G)), workers=options.workers)
+            steps = by_workers(
+                order, model=options.model, device=str(device_of(G)), precision=precision, workers=options.workers
+            )
         else:
             steps = by_one(G, order) if processes.count == 1 else by_many(G, order, processes)
-        with_progress(steps, count, quiet=quiet)
+        tell = print if processes.is_first else lambda line: None
+        with compiled(G, first_batch(G, request), wanted=options.compile, tell=tell):
+            with_progress(steps, count, quiet=quiet)
         seconds = time.monotonic() - started
         if processes.is_first:
             layout.finish(work, todo, json.dumps(stated, indent=1))
             work.finish()
             print(summary(layout, before, seconds))
     return 0
+
+
+def first_batch(G: "Generator", request: "Request") -> "Callable[[], object]":
+    """What the warm-up of a compiled generator draws: a batch as those that follow."""
+    from stylegans.tools.bulk import batches_of
+
+    return lambda: next(iter(batches_of(G, request, request.seeds[: request.batch])))
 
 
 def layout_of(G: "Generator", request: "Request", options: Generate) -> "Layout":
@@ -168,7 +195,9 @@ def layout_of(G: "Generator", request: "Request", options: Generate) -> "Layout"
     return {"png": layouts.Loose, "dataset": layouts.DatasetFolder}[options.format](options.out, catalogue)
 
 
-def statement(options: Generate, request: "Request", layout: "Layout", device: str) -> dict[str, object]:
+def statement(
+    options: Generate, request: "Request", layout: "Layout", device: str, precision: Precision
+) -> dict[str, object]:
     """All that the files depend on."""
     from stylegans import models
     from stylegans.metrics.features.catalogue import sha256_of
@@ -176,7 +205,7 @@ def statement(options: Generate, request: "Request", layout: "Layout", device: s
     stated: dict[str, object] = {"MODEL (SHA-256)": sha256_of(models.find(options.model)), "--format": layout.kind}
     if options.format == "shards":
         stated["--shard-size"] = options.shard_size
-    return stated | request.as_options() | {"--device": device}
+    return stated | request.as_options() | {"--device": device, "--precision": precision, "--compile": options.compile}
 
 
 def summary(layout: "Layout", before: int, seconds: float) -> str:

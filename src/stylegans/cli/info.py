@@ -195,7 +195,8 @@ def _size(size: Any) -> str:
 
 
 def _run(path: Path) -> Facts:
-    from stylegans.runs.folder import RunFolder, read_log
+    from stylegans.files.log import read_log
+    from stylegans.runs.folder import RunFolder
 
     folder = RunFolder(path)
     config = folder.read_config() or Run()

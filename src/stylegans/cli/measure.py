@@ -1,18 +1,21 @@
 """``stylegans measure MODEL``: the papers' metrics, each number with its protocol beside it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from stylegans.cli.parse import parse
+from stylegans.config import Precision
 from stylegans.errors import RunFailed, UserError
 from stylegans.metrics import recipes
 from stylegans.metrics.recipes import Recipe
 
 if TYPE_CHECKING:
+    import torch
     from rich.console import Console
     from rich.progress import TaskID
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from stylegans.metrics.processes import Processes
     from stylegans.metrics.records import Subject
     from stylegans.metrics.suite import Step
+    from stylegans.networks.protocol import Generator
 
 PIPED_WIDTH = 160
 """Columns where there is no terminal to fit in."""
@@ -63,6 +67,10 @@ class Measure:
     """pictures at a time; by default what suits their size and the machine"""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps"""
+    precision: Precision = "float32"
+    """of the convolutions: float32, bfloat16, float16 (on a GPU), or auto (bfloat16 where the machine is fast at it)"""
+    compile: bool = False
+    """compile the network first, which takes a minute or more: for long jobs"""
     list_: Annotated[bool, tyro.conf.arg(name="list")] = False
     """show every metric and what it is"""
 
@@ -120,8 +128,10 @@ def measure(
     from stylegans.metrics.features.catalogue import Networks
     from stylegans.metrics.measurement import Measurement
     from stylegans.metrics.processes import local_device
+    from stylegans.metrics.reals import RealFeatures
     from stylegans.metrics.suite import Suite
     from stylegans.runs import machine
+    from stylegans.runs.compiling import compiled
     from stylegans.tools.measure import open_subject
 
     machine.tune_allocator()
@@ -129,6 +139,10 @@ def measure(
     networks = Networks(options.features, device=device)
     separates = any(one.kind == "separability" for one in wanted) and options.classifiers is None
     opened = open_subject(name, data=options.data, labels=separates, xflip=options.xflip, device=device)
+    subject, measured = opened.subject, opened.measured
+    G = None if isinstance(measured, RealFeatures) else measured
+    if G is not None:
+        subject = replace(subject, precision=machine.compute_in(options.precision, G, device))
     judges = None
     if options.classifiers is not None:
         judges = attributes.load(options.classifiers, mobilenet.load(device=device))
@@ -141,16 +155,38 @@ def measure(
         classifiers=judges,
         processes=processes,
     )
-    suite.check(opened.measured, wanted)
+    suite.check(measured, wanted)
     found: dict[str, Measurement] = {}
-    for step in with_progress(suite.measure(opened.measured, wanted), quiet=not processes.is_first):
-        found[step.name] = step
+    with ExitStack() as stack:
+        if G is not None:
+            first = first_batch(G, options.batch, device)
+            stack.enter_context(compiled(G, first, wanted=options.compile, tell=console.print))
+        for step in with_progress(suite.measure(measured, wanted), quiet=not processes.is_first):
+            found[step.name] = step
     ordered = [found[one.name] for one in wanted if one.name in found]
     if processes.is_first:
         out = folder_of_comparison(options) if is_comparison(options, options.models) else options.out or opened.home
-        show(name, ordered, opened.subject, console)
-        write(out, ordered, opened.subject, stem=opened.name, console=console)
+        show(name, ordered, subject, console)
+        write(out, ordered, subject, stem=opened.name, console=console)
     return ordered
+
+
+def first_batch(G: "Generator", batch: int | None, device: "torch.device") -> "Callable[[], object]":
+    """What the warm-up of a compiled generator draws: a batch as those that are measured."""
+    import torch
+
+    from stylegans.metrics.sampling import batch_for, noise_mode
+    from stylegans.ops.random import per_sample
+
+    n = batch_for(G.img_resolution, device) if batch is None else batch + batch % 2
+
+    @torch.no_grad()
+    def first() -> object:
+        c = torch.zeros(n, G.c_dim, device=device) if G.c_dim else None
+        z = torch.zeros(n, G.z_dim, device=device)
+        return G(z, c, noise=noise_mode(G), generator=per_sample(range(n), seed=0, device=device))
+
+    return first
 
 
 def with_progress(steps: "Iterable[Step]", *, quiet: bool) -> "Iterator[Measurement]":

@@ -46,7 +46,7 @@ def main(argv: list[str]) -> int:
     from stylegans import models
     from stylegans.files.pictures import save_png, visible
     from stylegans.runs import machine
-    from stylegans.tools.generate import class_report, parse_seeds
+    from stylegans.tools.generate import class_report, parse_seeds, spelled
     from stylegans.tools.layers import groups_of, parse_layers
     from stylegans.tools.mix import mix_grid, refuse_unless_layered
 
@@ -69,6 +69,5 @@ def main(argv: list[str]) -> int:
         label=label,
     )
     save_png(options.out, visible(grid))
-    names = f"{layers[0]}-{layers[-1]}" if list(layers) == list(range(layers[0], layers[-1] + 1)) else str(layers)
-    print(f"wrote {options.out}: {len(rows)} rows take layers {names} of {len(columns)} columns")
+    print(f"wrote {options.out}: {len(rows)} rows take layers {spelled(layers)} of {len(columns)} columns")
     return 0

@@ -2,9 +2,7 @@
 
 import json
 import math
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING
 import tyro
 
 from stylegans.cli.parse import parse
+from stylegans.cli.progress import progress
 from stylegans.config.sizes import format_size, parse_size
 from stylegans.errors import UserError
 
@@ -61,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
 
     tune_allocator()
     device = choose_device(options.device)
-    with _progress() as tell:
+    with progress() as tell:
         found = plan(options.data, device=device, size=size, hours=options.hours, measure=options.trial, tell=tell)
     if options.json == "-":
         print(to_json(found), end="")
@@ -217,16 +216,3 @@ def gigabytes(count: int) -> str:
     if count >= 2**30:
         return f"{count / 2**30:.1f} GB"
     return f"{count / 2**20:.{0 if count >= 10 * 2**20 else 1}f} MB"
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A function that draws how far things are, on stderr; nothing where that is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda step, done, total: bar.update(task, description=step, completed=done, total=total)

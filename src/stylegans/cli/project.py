@@ -3,7 +3,6 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Protocol, TypeVar
@@ -12,6 +11,8 @@ import tyro
 
 from stylegans.cli.label import label_of
 from stylegans.cli.parse import parse
+from stylegans.cli.progress import progress
+from stylegans.config import Precision
 from stylegans.errors import UserError
 
 if TYPE_CHECKING:
@@ -56,9 +57,9 @@ class Project:
     """steps of the search: 1000 unless given, 150 with --attribute"""
     seed: int = 0
     """of the noise"""
-    start: str | None = None
-    """where the search begins: mean (of w, as published), nearest (of 512 random pictures), seed:7, or a file with a
-    latent (.safetensors, .npz); mean unless given, nearest with --attribute"""
+    start: str = "nearest"
+    """where the search begins: nearest (of 512 random pictures), mean (of w, as published), seed:7, or a file with a
+    latent (.safetensors, .npz)"""
     label: Annotated[str | None, tyro.conf.arg(name="class")] = None
     """the class, for a model with classes; or the label's numbers, like 0,1,1,0; else drawn by --seed"""
     tune: bool = False
@@ -85,6 +86,10 @@ class Project:
     """write descent.mp4 too: the search as a video"""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps"""
+    precision: Precision = "float32"
+    """of the convolutions: float32, bfloat16, float16 (on a GPU), or auto (bfloat16 where the machine is fast at it)"""
+    compile: bool = False
+    """compile the network first, which takes a minute or more: for long jobs"""
 
 
 def main(argv: list[str]) -> int:
@@ -96,12 +101,14 @@ def main(argv: list[str]) -> int:
 
     from stylegans import models
     from stylegans.runs import machine
+    from stylegans.runs.compiling import compiled
     from stylegans.tools.perceptual import open_perceptual
     from stylegans.tools.targets import read_target
 
     machine.tune_allocator()
     device = machine.choose_device(options.device)
     G = models.load(options.model, device=device)
+    machine.compute_in(options.precision, G, device)
     label = label_of(G, options.model, options.label)
     targets = [read_target(path, G) for path in options.image]
     perceptual = open_perceptual(options.features, device=device)
@@ -109,11 +116,30 @@ def main(argv: list[str]) -> int:
         if note := target.note():
             print(note)
     images = torch.stack([target.image for target in targets]).to(device)
-    if options.attribute:
-        attribute(options, G, targets, images, perceptual, label)
-    else:
-        find(options, G, targets, images, perceptual, label)
+    with compiled(G, first_step(G, len(images)), wanted=options.compile, tell=print):
+        if options.attribute:
+            attribute(options, G, targets, images, perceptual, label)
+        else:
+            find(options, G, targets, images, perceptual, label)
     return 0
+
+
+def first_step(G: "Generator", count: int) -> "Callable[[], object]":
+    """What the warm-up of a compiled generator draws: a step of the search for ``count`` pictures, and its gradient."""
+    import torch
+
+    from stylegans.networks.protocol import device_of
+    from stylegans.tools import noise_maps
+
+    def first() -> object:
+        maps = noise_maps.draw(G, count=count, generator=torch.Generator())
+        w = torch.zeros(count, 1, G.w_dim, device=device_of(G))
+        searched = [each.requires_grad_() for each in (w, *maps.values())]
+        return torch.autograd.grad(
+            noise_maps.synthesise(G, w.expand(-1, G.num_ws, -1), maps).sum(), searched, allow_unused=True
+        )
+
+    return first
 
 
 def check(options: Project) -> None:
@@ -133,7 +159,9 @@ def check(options: Project) -> None:
         for name, given in (("--tune", options.tune), ("--video", options.video), ("--space w+", options.space != "w")):
             if given:
                 raise UserError(f"{name}: is not for --attribute, which compares projections into w; leave it out")
-        if options.start not in (None, "mean", "nearest"):
+        if options.precision != "float32":
+            raise UserError("--precision: --attribute compares distances that were calibrated in float32; leave it out")
+        if options.start not in ("mean", "nearest"):
             raise UserError(f"--start: '{options.start}' is not for --attribute; use mean or nearest")
         if options.calibration is None and options.data is None:
             raise UserError("--attribute: needs --data, real pictures to calibrate with, or --calibration FILE")
@@ -178,7 +206,7 @@ def find(
         perceptual,
         space=options.space,
         steps=steps,
-        start=start_of(options.start or "mean", G, images, perceptual, c),
+        start=start_of(options.start, G, images, perceptual, c),
         label=c,
         seed=options.seed,
     )
@@ -212,8 +240,8 @@ def find(
     if tuned is not None and tuned.delta is not None:
         tuner.write_delta(options.out / "tuned.safetensors", tuned.delta, base=G)
     tell(names, images, projected, tuned)
-    if options.start is None and not options.tune and any(is_far(projected, n) for n in range(len(names))):
-        print("far still: --start nearest may come nearer, --space w+ and --tune will")
+    if not options.tune and any(is_far(projected, n) for n in range(len(names))):
+        print("far still: --space w+ and --tune come nearer")
     count = steps + (options.tune_steps if options.tune else 0)
     pace = f"{seconds / count:.3g} s a step for {len(names)} picture{'s' * (len(names) > 1)}"
     print(f"wrote {options.out}: latent.safetensors, before_after.png, distance.png, distances.csv, … ({pace})")
@@ -334,9 +362,9 @@ def calibrated(
         return read_calibration(path, conditions)
     reals = open_dataset(options.data, size=G.img_resolution)
     steps = calibrate(G, reals, perceptual, conditions, count=options.calibrate, label=label)
-    with bar("calibrating") as show:
+    with progress() as show:
         for step in steps:
-            show(step.done, step.total)
+            show("calibrating", step.done, step.total)
             if step.calibration is not None:
                 write_calibration(path, step.calibration)
                 print(f"wrote {path}, for --calibration")
@@ -344,21 +372,9 @@ def calibrated(
     raise RuntimeError("a calibration ends with its result")
 
 
-@contextmanager
-def bar(what: str) -> "Iterator[Callable[[int, int], None]]":
-    """A bar on stderr, and what moves it: (done, total)."""
-    from rich.console import Console
-    from rich.progress import Progress as Bars
-
-    console = Console(stderr=True)
-    with Bars(console=console, transient=True, disable=not console.is_terminal) as bars:
-        task = bars.add_task(what, total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
-
-
 def shown(steps: "Iterable[T]", what: str) -> "Iterator[T]":
     """The same steps, under a bar."""
-    with bar(what) as show:
+    with progress() as show:
         for step in steps:
-            show(step.number, step.total)
+            show(what, step.number, step.total)
             yield step

@@ -96,7 +96,9 @@ class Options:
     device: str | None = None
     """auto, cpu, cuda, cuda:1 or mps."""
     precision: Precision | None = None
-    """Of the convolutions: float32, bfloat16, or auto (bfloat16 where the machine has it)."""
+    """Of the convolutions: float32, bfloat16, float16 (on a GPU), or auto (bfloat16 where the machine is fast)."""
+    compile: bool = False
+    """Compile the networks first, which takes a minute or more: for long runs. Rounding differs."""
     workers: int | None = None
     """Processes that decode pictures ahead; 0: none."""
     tick_kimg: float | None = None
@@ -314,6 +316,7 @@ def apply(run: Run, options: Options) -> Run:
             **_given(
                 device=options.device,
                 workers=options.workers,
+                compile=options.compile or None,
                 tick_kimg=options.tick_kimg,
                 snapshot_kimg=options.snapshot_kimg,
                 checkpoint_kimg=options.checkpoint_kimg,

@@ -9,6 +9,7 @@ import tyro
 from stylegans.cli.continued import Count, bar, continued, counted, with_progress
 from stylegans.cli.label import label_of
 from stylegans.cli.parse import parse
+from stylegans.config import Precision
 from stylegans.errors import UserError
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ class Walk:
     """draw each pixel so many times as wide and high; by default as often as reaches 256 pixels"""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps"""
+    precision: Precision = "float32"
+    """of the convolutions: float32, bfloat16, float16 (on a GPU), or auto (bfloat16 where the machine is fast at it)"""
+    compile: bool = False
+    """compile the network first, which takes a minute or more: for long jobs"""
 
 
 def main(argv: list[str]) -> int:
@@ -68,6 +73,7 @@ def main(argv: list[str]) -> int:
     from stylegans import models
     from stylegans.files.pictures import enlarge
     from stylegans.runs import machine
+    from stylegans.runs.compiling import compiled
     from stylegans.tools import frames
     from stylegans.tools.generate import class_report
     from stylegans.tools.unfinished import folder_beside, unfinished
@@ -77,7 +83,9 @@ def main(argv: list[str]) -> int:
     check_video(options.out, fps=options.fps)
     check_frames(options.frames)
     machine.tune_allocator()
-    G = models.load(options.model, device=machine.choose_device(options.device))
+    device = machine.choose_device(options.device)
+    G = models.load(options.model, device=device)
+    precision = machine.compute_in(options.precision, G, device)
     course = course_of(G, options)
     route(G, course)  # refuses what makes no sense, before anything is written
     if course.classes is None and (report := class_report(G, course.seeds, course.label)):
@@ -86,13 +94,17 @@ def main(argv: list[str]) -> int:
     count = Count(total, "frame")
     height, width = G.img_resolution
     scale = options.scale or -(-VISIBLE // max(height, width))
-    with continued(options.out, count), unfinished(folder_beside(options.out), statement(G, options, course)) as work:
+    with (
+        continued(options.out, count),
+        unfinished(folder_beside(options.out), statement(G, options, course, precision)) as work,
+    ):
         count.done = frames.kept(work, total)
         if count.done:
             print(f"continuing after {count}", flush=True)
-        at = places(G, options, course, work)
-        drawn = frames.draw_missing(work, total, lambda missing: pictures(G, course, [at[i] for i in missing]))
-        with_progress(drawn, count)
+        with compiled(G, lambda: next(pictures(G, course, [0.0])), wanted=options.compile, tell=print):
+            at = places(G, options, course, work)
+            drawn = frames.draw_missing(work, total, lambda missing: pictures(G, course, [at[i] for i in missing]))
+            with_progress(drawn, count)
         enlarged = (enlarge(picture, scale) for picture in frames.read(work, total))
         video = work.folder / f"video{options.out.suffix}"  # what a killed writer leaves goes with the folder
         write_video(video, enlarged, fps=options.fps)
@@ -137,12 +149,12 @@ def parse_classes(text: str) -> tuple[int, ...]:
     return tuple(map(int, words))
 
 
-def statement(G: "Generator", options: Walk, course: "Course") -> dict[str, object]:
+def statement(G: "Generator", options: Walk, course: "Course", precision: Precision) -> dict[str, object]:
     """All that the frames depend on; how they are played is free."""
     from stylegans import models
     from stylegans.metrics.features.catalogue import sha256_of
     from stylegans.networks.protocol import device_of
-    from stylegans.tools.bulk import spelled
+    from stylegans.tools.generate import spelled
 
     return {
         "MODEL (SHA-256)": sha256_of(models.find(options.model)),
@@ -157,6 +169,8 @@ def statement(G: "Generator", options: Walk, course: "Course") -> dict[str, obje
         "--style-layers": course.layers,
         "--base": course.base,
         "--device": device_of(G).type,
+        "--precision": precision,
+        "--compile": options.compile,
     }
 
 

@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 from stylegans.config.networks import MAPPED, Discriminator, GrowingDiscriminator, ProGAN, StyleGAN, StyleGAN2
+from stylegans.config.precision import why_not
 from stylegans.config.run import Loss, Run, Training
 from stylegans.config.sizes import Size, base_grid, group_size
 from stylegans.errors import UserError
@@ -219,15 +220,6 @@ def can_grow(network: object) -> bool:
     return isinstance(network, (ProGAN, StyleGAN, GrowingDiscriminator))
 
 
-WHY_NOT_REDUCED = "only StyleGAN2's networks compute in bfloat16, and --penalty approx needs more digits than it has"
-
-
-def can_reduce(run: Run) -> bool:
-    """Whether both networks can compute their larger levels in reduced precision, and the penalty can bear it."""
-    networks = isinstance(run.generator, StyleGAN2) and isinstance(run.discriminator, Discriminator)
-    return networks and run.training.penalty != "approx"
-
-
 def validate(run: Run) -> Run:
     """Return ``run`` if its numbers make sense together.
 
@@ -242,8 +234,9 @@ def validate(run: Run) -> Run:
     _check_augment(run.training)
     _check_parts(run)
     _check_growth(run)
-    if run.training.precision == "bfloat16" and not can_reduce(run):
-        raise UserError(f"--precision: {WHY_NOT_REDUCED}; use float32 or auto")
+    precision = run.training.precision
+    if precision in ("bfloat16", "float16") and (reason := why_not(run, precision)):
+        raise UserError(f"--precision: {reason}; use float32 or auto")
     return run
 
 

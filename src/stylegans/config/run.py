@@ -6,7 +6,7 @@ from typing import Literal
 from stylegans.config.augment import Augment
 from stylegans.config.networks import Discriminator, DiscriminatorConfig, GeneratorConfig, StyleGAN2
 
-Precision = Literal["float32", "bfloat16", "auto"]
+Precision = Literal["float32", "bfloat16", "float16", "auto"]
 Penalty = Literal["exact", "lazy", "approx"]
 Loss = Literal["non-saturating", "saturating", "wgan", "wgan-gp", "hinge", "least-squares", "relativistic"]
 
@@ -133,6 +133,8 @@ class Outputs:
     """Files with the weights of networks that metrics need and the package does not hold."""
     device: str = "auto"
     workers: int = 0
+    compile: bool = False
+    """The networks are compiled before the first batch: a minute or more, for long runs. Rounding differs."""
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,11 @@
 Knows names, sizes and the log alone; torch is not imported here.
 """
 
-import contextlib
-import json
 from pathlib import Path
 from typing import Any
 
 from stylegans.errors import MissingFile, UserError
+from stylegans.files.log import read_log
 from stylegans.files.model_file import snapshots
 
 ON_THE_HUB = "model.safetensors"
@@ -61,7 +60,7 @@ def is_ours(file: Path) -> bool:
 
 def best_snapshot(run: Path) -> Path | None:
     """The snapshot that is best by the metric that the run compared by when last it measured, if it ever did."""
-    measured = [tick for tick in _ticks(run) if _comparison(tick) and _kept(run, tick)]
+    measured = [tick for tick in read_log(run / "log.jsonl") if _comparison(tick) and _kept(run, tick)]
     if not measured:
         return None
     metric, better = (_comparison(measured[-1])[key] for key in ("metric", "better"))
@@ -79,14 +78,6 @@ def _comparison(tick: dict[str, Any]) -> dict[str, str]:
     first = next(iter(tick.get("metrics") or ()), None)
     older = {} if first is None else {"metric": first, "better": "lower"}
     return tick.get("compared_by", older) or {}
-
-
-def _ticks(run: Path) -> list[dict[str, Any]]:
-    log, ticks = run / "log.jsonl", []
-    for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else []:
-        with contextlib.suppress(ValueError):  # a line cut short by a crash
-            ticks.append(json.loads(line))
-    return ticks
 
 
 def _kept(run: Path, tick: dict[str, Any]) -> Path | None:

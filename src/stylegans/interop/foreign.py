@@ -13,6 +13,9 @@ NON_COMMERCIAL = "non-commercial"
 NVIDIA = f"NVIDIA Source Code License: for {NON_COMMERCIAL} use only"
 """What NVIDIA's published checkpoints, and what is made of them, are under."""
 
+CREATIVE_COMMONS = f"Creative Commons BY-NC 4.0: for {NON_COMMERCIAL} use only"
+"""What Progressive GAN's are under."""
+
 
 @dataclass(frozen=True)
 class Part:

@@ -1,4 +1,4 @@
-"""The published StyleGAN3 generator: its options to our config and its tensor names to ours, and back.
+"""The published StyleGAN3 generator: its options to our config and its tensor names to ours.
 
 Plain data, as in ``nvidia_pytorch.py``, whose discriminator it shares; nothing of theirs is run.
 """
@@ -90,56 +90,16 @@ def layer_names(config: StyleGAN3) -> list[str]:
     return [f"L{i}_{signal.size[0]}_{signal.channels}" for i, signal in enumerate(signals(config))]
 
 
-def published_options(config: StyleGAN3) -> dict[str, Any]:
-    """Our config → the options that build the published generator.
-
-    Raises:
-        UserError: it cannot make pictures of this shape.
-    """
-    if config.base != BASE:
-        raise UserError(f"published StyleGAN3 networks make squares of a power of two, not {config.resolution}")
-    mapping = config.mapping
-    if mapping.label_norm != "apart":
-        raise UserError("label_norm: published StyleGAN3 networks normalise labels apart from latents")
-    optional = {"layer_features": mapping.hidden_dim, "embed_features": mapping.embed_dim}
-    return {
-        "z_dim": mapping.z_dim,
-        "c_dim": mapping.c_dim,
-        "w_dim": mapping.w_dim,
-        "img_resolution": config.resolution[0],
-        "img_channels": config.img_channels,
-        "mapping_kwargs": {
-            "num_layers": mapping.num_layers,
-            "lr_multiplier": mapping.lr_multiplier,
-            "w_avg_beta": mapping.w_avg_beta,
-        }
-        | {name: value for name, value in optional.items() if value is not None},
-        "num_fp16_res": 0,
-    } | {name: getattr(config, name) for name in SAME}
-
-
-def published_state(state: Dictionary[str, Tensor], config: StyleGAN3) -> Tensors:
-    """Our generator tensors under the published names, with the filters."""
-    names = layer_names(config)
-    theirs: Tensors = {}
-    for name, tensor in state.items():
-        match = re.fullmatch(r"synthesis\.layers\.(\d+)\.(.+)", name)
-        if match:
-            name = f"synthesis.{names[int(match[1])]}.{match[2]}"
-        theirs[re.sub(r"^mapping\.layers\.", "mapping.fc", name)] = tensor
-    return theirs | _filters(StyleGAN3Generator(config), names)
-
-
 def _check_filters(tensors: Dictionary[str, Tensor], config: StyleGAN3, names: list[str]) -> None:
     """Their sizes: a file that asks for larger filters than it holds is refused before they are made."""
     with torch.device("meta"):
-        expected = _filters(StyleGAN3Generator(config), names)
+        expected = layer_filters(StyleGAN3Generator(config), names)
     for name, f in expected.items():
         if name not in tensors or tensors[name].shape != f.shape:
             raise UserError(f"'{name}': its options make it a filter of {list(f.shape)}, and it is not")
 
 
-def _filters(network: StyleGAN3Generator, names: list[str]) -> Tensors:
+def layer_filters(network: StyleGAN3Generator, names: list[str]) -> Tensors:
     """The filters of the network's layers under the published names."""
     found: Tensors = {}
     for layer, called in zip(network.synthesis.get_submodule("layers").children(), names, strict=True):

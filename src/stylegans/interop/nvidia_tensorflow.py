@@ -47,7 +47,7 @@ def progan_state(variables: Dictionary[str, Tensor]) -> Tensors:
     Raises:
         UserError: a variable we do not know.
     """
-    coarsest = _coarsest(variables)
+    coarsest = layout.coarsest_lod(variables)
 
     def renamed(name: str, value: Tensor) -> tuple[str, Tensor]:
         match name.split("/"):
@@ -123,7 +123,7 @@ def growing_discriminator_state(variables: Dictionary[str, Tensor]) -> Tensors:
     Raises:
         UserError: a variable we do not know.
     """
-    coarsest = _coarsest(variables)
+    coarsest = layout.coarsest_lod(variables)
     epilogue = {"Conv": "conv", "Dense0": "fc", "Dense1": "out"}
 
     def renamed(name: str) -> str:
@@ -147,11 +147,6 @@ def _growing_config(options: dict[str, Any], *, blur_filter: tuple[float, ...] |
     config = GrowingDiscriminator(base=BASE, blur_filter=blur_filter, **statistic, **layout.pyramid_options(options))
     layout.nothing_left(options)
     return config
-
-
-def _coarsest(variables: Dictionary[str, Tensor]) -> int:
-    """How often the picture is halved down to the base grid."""
-    return max((layout.lod_of(name.partition("/")[0]) or 0 for name in variables), default=0)
 
 
 def _unknown(name: str) -> UserError:

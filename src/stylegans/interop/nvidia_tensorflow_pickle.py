@@ -22,7 +22,7 @@ from stylegans.interop import nvidia_tensorflow_ada as ada
 from stylegans.interop import nvidia_tensorflow_stylegan as stylegan
 from stylegans.interop import nvidia_tensorflow_stylegan2 as stylegan2
 from stylegans.interop import tensorflow_shapes as shapes_of
-from stylegans.interop.foreign import NVIDIA, Foreign, Part
+from stylegans.interop.foreign import CREATIVE_COMMONS, NVIDIA, Foreign, Part
 
 NETWORK = inert("Network")
 
@@ -34,9 +34,6 @@ ALLOWED: Allowed = {
     ("dnnlib.tflib.network", "Network"): NETWORK,
 }
 """What such a file may name: networks, arrays and numbers of NumPy, dictionaries."""
-
-CREATIVE_COMMONS = "Creative Commons BY-NC 4.0: for non-commercial use only"
-"""What Progressive GAN's published checkpoints are under."""
 
 PROGRAMS = {
     2: ("Progressive GAN (TensorFlow)", CREATIVE_COMMONS),

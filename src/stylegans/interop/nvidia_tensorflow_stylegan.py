@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from stylegans.config import Mapping, StyleGAN
+from stylegans.config import StyleGAN
 from stylegans.config.sizes import Size
 from stylegans.errors import UserError
 from stylegans.interop import tensorflow_layout as layout
@@ -56,20 +56,9 @@ def generator_config(kwargs: Dictionary[str, Any]) -> StyleGAN:
     activation = options.pop("nonlinearity", "lrelu")
     layout.only(options, "mapping_nonlinearity", activation)
     pyramid = layout.pyramid_options(options)
-    z_dim = options.pop("latent_size", 512)
     blur = options.pop("blur_filter", (1, 2, 1))
     config = StyleGAN(
-        mapping=Mapping(
-            z_dim=z_dim,
-            c_dim=pyramid.pop("c_dim"),
-            w_dim=options.pop("dlatent_size", 512),
-            num_layers=options.pop("mapping_layers", 8),
-            hidden_dim=options.pop("mapping_fmaps", 512),
-            embed_dim=z_dim,
-            label_norm="together",
-            lr_multiplier=options.pop("mapping_lrmul", 0.01),
-            w_avg_beta=options.pop("dlatent_avg_beta", 0.995),
-        ),
+        mapping=layout.mapping_config(options, c_dim=pyramid.pop("c_dim")),
         base=BASE,
         **pyramid,
         use_styles=options.pop("use_styles", True),
@@ -92,7 +81,7 @@ def generator_state(variables: Dictionary[str, Tensor], kwargs: Dictionary[str, 
         UserError: a variable we do not know.
     """
     fused_scale = kwargs.get("fused_scale", "auto")
-    coarsest = max((layout.lod_of(name.split("/")[1]) or 0 for name in variables if "/" in name), default=0)
+    coarsest = layout.coarsest_lod(variables)
 
     def is_fused(size: int) -> bool:
         return size >= FUSED_FROM if fused_scale == "auto" else bool(fused_scale)

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from stylegans.config import Discriminator, Mapping, StyleGAN2
+from stylegans.config import Discriminator, StyleGAN2
 from stylegans.config.networks import Taps, Wiring
 from stylegans.config.sizes import Size
 from stylegans.errors import UserError
@@ -56,19 +56,8 @@ def generator_config(kwargs: Dictionary[str, Any]) -> StyleGAN2:
     layout.only(options, "mapping_nonlinearity", "lrelu")
     layout.only(options, "normalize_latents", True)
     pyramid = _pyramid_options(options)
-    latent_size = options.pop("latent_size", 512)
     config = StyleGAN2(
-        mapping=Mapping(
-            z_dim=latent_size,
-            c_dim=pyramid.pop("c_dim"),
-            w_dim=options.pop("dlatent_size", 512),
-            num_layers=options.pop("mapping_layers", 8),
-            hidden_dim=options.pop("mapping_fmaps", 512),
-            embed_dim=latent_size,
-            label_norm="together",
-            lr_multiplier=options.pop("mapping_lrmul", 0.01),
-            w_avg_beta=options.pop("dlatent_avg_beta", 0.995),
-        ),
+        mapping=layout.mapping_config(options, c_dim=pyramid.pop("c_dim")),
         architecture=_generator_wiring(options),
         use_noise=options.pop("use_noise", True),
         **pyramid,

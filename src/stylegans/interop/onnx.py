@@ -23,7 +23,7 @@ from stylegans.networks.base import GeneratorNetwork, Synthesis
 from stylegans.networks.mapping import LatentMapping
 from stylegans.networks.protocol import Noise
 from stylegans.networks.pyramid import NAME as LOD
-from stylegans.nn.noise import NoiseInput
+from stylegans.nn.noise import stored_maps
 
 What = Literal["generator", "mapping", "synthesis"]
 """What a file computes: z to images, z to ws, or ws to images."""
@@ -84,14 +84,8 @@ class GeneratorGraph(nn.Module):
 
 def draw_maps(synthesis: Synthesis, n: int) -> dict[str, Tensor]:
     """Noise ``[n, 1, H, W]`` for every noise input, under the name of the map it stands for."""
-    maps = noise_maps(synthesis)
-    return {name: torch.randn(n, 1, *shape) for name, shape in maps.items()}  # without generator, which has no export
-
-
-def noise_maps(synthesis: Synthesis) -> dict[str, tuple[int, ...]]:
-    """Name → shape of the stored maps, in the order in which they are added."""
-    inputs = ((name, module) for name, module in synthesis.named_modules() if isinstance(module, NoiseInput))
-    return {f"{name}.noise_const": tuple(module.noise_const.shape) for name, module in inputs}
+    maps = stored_maps(synthesis)
+    return {name: torch.randn(n, 1, *each.shape) for name, each in maps.items()}  # a generator would have no export
 
 
 def with_maps(synthesis: Synthesis, ws: Tensor, maps: dict[str, Tensor]) -> Tensor:

@@ -5,10 +5,12 @@ TensorFlow's convolutions and dense layers keep the input before the output; PyT
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from torch import Tensor
 
+from stylegans.config import Mapping
 from stylegans.errors import UserError
 
 # --- tensors --------------------------------------------------------------------------------------------------------
@@ -53,6 +55,11 @@ def lod_of(scope: str) -> int | None:
     return None if match is None else int(match[1])
 
 
+def coarsest_lod(names: Iterable[str]) -> int:
+    """How often the picture is halved down to the base grid, of a network that grows, from its variables' names."""
+    return max((lod_of(scope) or 0 for name in names for scope in name.split("/")), default=0)
+
+
 # --- options --------------------------------------------------------------------------------------------------------
 
 
@@ -73,6 +80,22 @@ def pyramid_options(options: dict[str, Any]) -> dict[str, Any]:
         "channel_base": 2 * options.pop("fmap_base", 8192),
         "channel_max": options.pop("fmap_max", 512),
     }
+
+
+def mapping_config(options: dict[str, Any], *, c_dim: int) -> Mapping:
+    """The mapping network of StyleGAN and StyleGAN2, whose options are taken out."""
+    z_dim = options.pop("latent_size", 512)
+    return Mapping(
+        z_dim=z_dim,
+        c_dim=c_dim,
+        w_dim=options.pop("dlatent_size", 512),
+        num_layers=options.pop("mapping_layers", 8),
+        hidden_dim=options.pop("mapping_fmaps", 512),
+        embed_dim=z_dim,
+        label_norm="together",
+        lr_multiplier=options.pop("mapping_lrmul", 0.01),
+        w_avg_beta=options.pop("dlatent_avg_beta", 0.995),
+    )
 
 
 def only(options: dict[str, Any], name: str, value: Any) -> None:

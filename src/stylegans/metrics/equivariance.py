@@ -31,9 +31,6 @@ class Error(NamedTuple):
     total: float
     values: int
 
-    def plus(self, other: "Error") -> "Error":
-        return Error(self.total + other.total, self.values + other.values)
-
     @property
     def psnr(self) -> float:
         """Peak signal to noise, dB, of a signal whose range is 2."""

@@ -32,6 +32,8 @@ class Subject:
     resolution: tuple[int, int]
     """(height, width) at which both were compared."""
     device: str
+    precision: str = "float32"
+    """Of a model's convolutions."""
 
 
 def to_dict(measurement: Measurement, subject: Subject) -> dict[str, Any]:
@@ -56,6 +58,7 @@ def to_dict(measurement: Measurement, subject: Subject) -> dict[str, Any]:
         "data_hash": subject.data_hash,
         "resolution": list(subject.resolution),
         "device": subject.device,
+        "precision": subject.precision,
         "versions": versions(),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }

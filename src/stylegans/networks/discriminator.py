@@ -10,30 +10,29 @@ import math
 from itertools import pairwise
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 
 from stylegans.config import Discriminator, Mapping
-from stylegans.config.sizes import channels, group_size, levels
+from stylegans.config.sizes import channels, group_size, levels, nominal_resolution
 from stylegans.networks.base import DiscriminatorNetwork
 from stylegans.networks.mapping import MappingNetwork
+from stylegans.networks.precision import NEVER, Reducible
 from stylegans.networks.pyramid import fade, register_lod, shrink
 from stylegans.nn.equalized import EqualizedConv2d, EqualizedLinear
 from stylegans.nn.minibatch_stddev import minibatch_stddev
 from stylegans.ops.resample import downsample, fir_filter
 
 
-class Level(nn.Module):
+class Level(Reducible):
     """What a level may have: a 1×1 convolution that reads the picture."""
 
-    def __init__(self, config: Discriminator, *, in_channels: int, from_rgb: bool) -> None:
-        super().__init__()
+    def __init__(self, config: Discriminator, *, in_channels: int, from_rgb: bool, rate: int) -> None:
+        super().__init__(rate=rate)
         self.from_rgb = (
             EqualizedConv2d(config.img_channels, in_channels, 1, activation="lrelu", clamp=config.conv_clamp)
             if from_rgb
             else None
         )
-        self.dtype = torch.float32
 
     def read(self, images: Tensor) -> Tensor:
         """A picture of this level's size ``[N, img_channels, H, W]`` → features ``[N, in_channels, H, W]``."""
@@ -44,8 +43,11 @@ class Level(nn.Module):
 class DiscriminatorBlock(Level):
     """One level: two convolutions, the second of which halves the size."""
 
-    def __init__(self, config: Discriminator, *, in_channels: int, out_channels: int, from_rgb: bool) -> None:
-        super().__init__(config, in_channels=in_channels, from_rgb=from_rgb)
+    def __init__(
+        self, config: Discriminator, *, level: int, in_channels: int, out_channels: int, from_rgb: bool
+    ) -> None:
+        rate = nominal_resolution(config.base, level)
+        super().__init__(config, in_channels=in_channels, from_rgb=from_rgb, rate=rate)
         taps, clamp = config.resample_filter, config.conv_clamp
         self.conv0 = EqualizedConv2d(in_channels, in_channels, 3, activation="lrelu", clamp=clamp)
         self.conv1 = EqualizedConv2d(
@@ -69,7 +71,7 @@ class DiscriminatorEpilogue(Level):
     """The base grid: minibatch standard deviation, a convolution, two dense layers; ``[N, C, h, w]`` → ``[N, out]``."""
 
     def __init__(self, config: Discriminator, *, in_channels: int, out_features: int, from_rgb: bool) -> None:
-        super().__init__(config, in_channels=in_channels, from_rgb=from_rgb)
+        super().__init__(config, in_channels=in_channels, from_rgb=from_rgb, rate=NEVER)
         self.mbstd_group, self.mbstd_channels = config.mbstd_group, config.mbstd_channels
         self.conv = EqualizedConv2d(
             in_channels + config.mbstd_channels, in_channels, 3, activation="lrelu", clamp=config.conv_clamp
@@ -105,6 +107,7 @@ class StyleGAN2Discriminator(DiscriminatorNetwork):
         self.blocks = nn.ModuleList(
             DiscriminatorBlock(
                 config,
+                level=level,
                 in_channels=widths[level],
                 out_channels=widths[level - 1],
                 from_rgb=every_level_reads or level == count - 1,

@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stylegans.config import GrowingDiscriminator
-from stylegans.config.sizes import channels, group_size, levels
+from stylegans.config.sizes import channels, group_size, levels, nominal_resolution
 from stylegans.networks.base import DiscriminatorNetwork
+from stylegans.networks.precision import NEVER, Reducible
 from stylegans.networks.pyramid import fade, lod_of, register_lod, shrink
 from stylegans.nn.equalized import EqualizedConv2d, EqualizedLinear
 from stylegans.nn.minibatch_stddev import minibatch_stddev
@@ -27,16 +28,16 @@ AVERAGE = (1.0, 1.0)
 """The taps that average two by two pixels."""
 
 
-class Level(nn.Module):
+class Level(Reducible):
     """What every level has: a 1×1 convolution that reads the picture, for when it is the finest one there."""
 
-    def __init__(self, config: GrowingDiscriminator, in_channels: int) -> None:
-        super().__init__()
+    def __init__(self, config: GrowingDiscriminator, in_channels: int, *, rate: int) -> None:
+        super().__init__(rate=rate)
         self.from_rgb = EqualizedConv2d(config.img_channels, in_channels, 1, gain=GAIN)
 
     def read(self, images: Tensor) -> Tensor:
         """A picture of this level's size ``[N, img_channels, H, W]`` → features ``[N, in_channels, H, W]``."""
-        return rectify(self.from_rgb(images))
+        return rectify(self.from_rgb(images.to(self.dtype)))
 
 
 class DiscriminatorBlock(Level):
@@ -44,8 +45,8 @@ class DiscriminatorBlock(Level):
 
     f: Tensor | None
 
-    def __init__(self, config: GrowingDiscriminator, *, in_channels: int, out_channels: int) -> None:
-        super().__init__(config, in_channels)
+    def __init__(self, config: GrowingDiscriminator, *, level: int, in_channels: int, out_channels: int) -> None:
+        super().__init__(config, in_channels, rate=nominal_resolution(config.base, level))
         self.conv0 = EqualizedConv2d(in_channels, in_channels, 3, gain=GAIN)
         self.average_after = config.average == "after"
         down = 1 if self.average_after else 2
@@ -54,7 +55,7 @@ class DiscriminatorBlock(Level):
         self.register_buffer("f", None if blur is None else fir_filter(blur), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = rectify(self.conv0(x))
+        x = rectify(self.conv0(x.to(self.dtype)))
         if self.f is not None:
             x = filter2d(x, self.f)
         x = rectify(self.conv1(x))
@@ -65,13 +66,14 @@ class DiscriminatorEpilogue(Level):
     """The base grid: minibatch standard deviation, a convolution, two dense layers; ``[N, C, h, w]`` → ``[N, out]``."""
 
     def __init__(self, config: GrowingDiscriminator, *, in_channels: int, hidden: int, out_features: int) -> None:
-        super().__init__(config, in_channels)
+        super().__init__(config, in_channels, rate=NEVER)
         self.mbstd_group, self.mbstd_channels = config.mbstd_group, config.mbstd_channels
         self.conv = EqualizedConv2d(in_channels + config.mbstd_channels, in_channels, 3, gain=GAIN)
         self.fc = EqualizedLinear(in_channels * config.base[0] * config.base[1], hidden, gain=GAIN)
         self.out = EqualizedLinear(hidden, out_features)
 
     def forward(self, x: Tensor) -> Tensor:
+        x = x.to(self.dtype)
         if self.mbstd_channels:
             x = minibatch_stddev(x, group=self.mbstd_group, channels=self.mbstd_channels)
         x = rectify(self.conv(x))
@@ -98,7 +100,7 @@ class GrowingDiscriminatorNetwork(DiscriminatorNetwork):
             for level in range(levels(config.base, config.resolution))
         ]
         self.blocks = nn.ModuleList(
-            DiscriminatorBlock(config, in_channels=widths[level], out_channels=widths[level - 1])
+            DiscriminatorBlock(config, level=level, in_channels=widths[level], out_channels=widths[level - 1])
             for level in range(len(widths) - 1, 0, -1)
         )
         # As published, the first dense layer is as wide as a level below the base grid would be.
@@ -123,7 +125,8 @@ class GrowingDiscriminatorNetwork(DiscriminatorNetwork):
             coming = fade(lod, level_lod)
             if coming > 0:
                 images = shrink(images, 2)
-                x = x.lerp(below.read(images), coming)
+                read = below.read(images)
+                x = x.to(read.dtype).lerp(read, coming)
         scores = self.epilogue(x)
         return (scores * c).sum(dim=1, keepdim=True) if self.c_dim else scores
 

@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stylegans.config import ProGAN
-from stylegans.config.sizes import channels, levels
+from stylegans.config.sizes import channels, levels, nominal_resolution
 from stylegans.networks.base import GeneratorNetwork, Synthesis
 from stylegans.networks.mapping import NormalizedLatents
+from stylegans.networks.precision import Reducible
 from stylegans.networks.protocol import Noise
 from stylegans.networks.pyramid import blend, present, register_lod, to_size
 from stylegans.nn.equalized import EqualizedConv2d
@@ -29,18 +30,21 @@ NEAREST = (1.0, 1.0)
 """The taps that repeat every pixel."""
 
 
-class SynthesisBlock(nn.Module):
+class SynthesisBlock(Reducible):
     """One level: two convolutions, the first of which doubles the size (on the base grid there is only the second)."""
 
-    def __init__(self, *, in_channels: int, out_channels: int, img_channels: int, is_base: bool) -> None:
-        super().__init__()
+    def __init__(self, config: ProGAN, *, level: int, in_channels: int, out_channels: int) -> None:
+        super().__init__(rate=nominal_resolution(config.base, level))
         self.conv0 = (
-            None if is_base else EqualizedConv2d(in_channels, out_channels, 3, gain=GAIN, up=2, resample_filter=NEAREST)
+            None
+            if level == 0
+            else EqualizedConv2d(in_channels, out_channels, 3, gain=GAIN, up=2, resample_filter=NEAREST)
         )
         self.conv1 = EqualizedConv2d(out_channels, out_channels, 3, gain=GAIN)
-        self.to_rgb = EqualizedConv2d(out_channels, img_channels, 1)
+        self.to_rgb = EqualizedConv2d(out_channels, config.img_channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        x = x.to(self.dtype)
         if self.conv0 is not None:
             x = rectify(self.conv0(x))
         return rectify(self.conv1(x))
@@ -65,12 +69,7 @@ class ProGANSynthesis(Synthesis):
         ]
         self.input = DenseInput(config.z_dim + config.c_dim, widths[0], config.base)
         self.blocks = nn.ModuleList(
-            SynthesisBlock(
-                in_channels=widths[max(level - 1, 0)],
-                out_channels=width,
-                img_channels=config.img_channels,
-                is_base=level == 0,
-            )
+            SynthesisBlock(config, level=level, in_channels=widths[max(level - 1, 0)], out_channels=width)
             for level, width in enumerate(widths)
         )
         self.resolution = config.resolution
@@ -83,7 +82,7 @@ class ProGANSynthesis(Synthesis):
         for block, coming, draws in present(cast(Iterable[SynthesisBlock], self.blocks), float(self.lod)):
             x = block(x)
             if draws:
-                image = blend(block.to_rgb(x), image, coming)
+                image = blend(block.to_rgb(x).float(), image, coming)
         assert image is not None  # the finest level always draws
         return to_size(image, self.resolution)
 

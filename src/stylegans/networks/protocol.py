@@ -63,3 +63,11 @@ class Generator(Protocol):
 def device_of(generator: Generator) -> torch.device:
     """Where the generator stands, and its inputs must."""
     return next(generator.parameters()).device
+
+
+def has_mapping_network(generator: Generator) -> bool:
+    """Whether w is something learned. It may be one for all layers, in a StyleGAN without styles (table 4)."""
+    mapping = generator.mapping
+    if isinstance(mapping, nn.Module):
+        return next(mapping.parameters(), None) is not None
+    return generator.num_ws > 1

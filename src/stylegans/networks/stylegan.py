@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from stylegans.config import StyleGAN
-from stylegans.config.sizes import Size, channels, levels
+from stylegans.config.sizes import Size, channels, levels, nominal_resolution
 from stylegans.errors import UserError
 from stylegans.networks.base import GeneratorNetwork, Synthesis
 from stylegans.networks.mapping import LabelEmbedding, LatentMapping
+from stylegans.networks.precision import Reducible
 from stylegans.networks.protocol import Noise
 from stylegans.networks.pyramid import blend, present, register_lod, to_size
 from stylegans.nn.equalized import EqualizedConv2d, EqualizedLinear
@@ -110,14 +111,15 @@ class SynthesisLayer(nn.Module):
         return instance_norm(x) if self.instance_norm else x
 
 
-class SynthesisBlock(nn.Module):
+class SynthesisBlock(Reducible):
     """One level: two layers, the first of which doubles the size, and the picture it can draw.
 
     Without ``in_channels`` it is the base grid, whose first layer has the input alone.
     """
 
-    def __init__(self, config: StyleGAN, *, in_channels: int | None, out_channels: int, size: Size, w_dim: int) -> None:
-        super().__init__()
+    def __init__(self, config: StyleGAN, *, level: int, in_channels: int | None, out_channels: int, w_dim: int) -> None:
+        super().__init__(rate=nominal_resolution(config.base, level))
+        size = (config.base[0] << level, config.base[1] << level)
 
         def layer(channels: int | None, *, up: int = 1) -> SynthesisLayer:
             return SynthesisLayer(
@@ -130,7 +132,7 @@ class SynthesisBlock(nn.Module):
 
     def forward(self, x: Tensor, ws: Tensor, *, noise: Noise, generator: Source) -> Tensor:
         """x ``[N, in, H, W]``; ws ``[N, 2, w_dim]``, one per layer."""
-        x = self.layer0(x, ws[:, 0], noise=noise, generator=generator)
+        x = self.layer0(x.to(self.dtype), ws[:, 0], noise=noise, generator=generator)
         return self.layer1(x, ws[:, 1], noise=noise, generator=generator)
 
 
@@ -164,9 +166,9 @@ class StyleGANSynthesis(Synthesis):
         self.blocks = nn.ModuleList(
             SynthesisBlock(
                 config,
+                level=level,
                 in_channels=widths[level - 1] if level else None,
                 out_channels=widths[level],
-                size=(config.base[0] << level, config.base[1] << level),
                 w_dim=w_dim,
             )
             for level in range(self.num_levels)
@@ -183,7 +185,7 @@ class StyleGANSynthesis(Synthesis):
         for level, (block, coming, draws) in enumerate(there):
             x = block(x, styles[:, 2 * level : 2 * level + 2], noise=noise, generator=generator)
             if draws:
-                image = blend(block.to_rgb(x), image, coming)
+                image = blend(block.to_rgb(x).float(), image, coming)
         assert image is not None  # the finest level always draws
         return to_size(image, self.resolution)
 

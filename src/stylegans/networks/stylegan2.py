@@ -9,13 +9,13 @@ import math
 from collections.abc import Iterable
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 
 from stylegans.config import StyleGAN2
-from stylegans.config.sizes import Size, channels, levels
+from stylegans.config.sizes import channels, levels, nominal_resolution
 from stylegans.networks.base import GeneratorNetwork, Synthesis
 from stylegans.networks.mapping import MappingNetwork
+from stylegans.networks.precision import Reducible
 from stylegans.networks.protocol import Noise
 from stylegans.networks.pyramid import blend, present, register_lod, to_size
 from stylegans.nn.equalized import EqualizedConv2d
@@ -25,13 +25,12 @@ from stylegans.ops.random import Source
 from stylegans.ops.resample import fir_filter, upsample
 
 
-class SynthesisBlock(nn.Module):
+class SynthesisBlock(Reducible):
     """One level: two styled layers, the first of which doubles the size (on the base grid there is only the second)."""
 
-    def __init__(
-        self, config: StyleGAN2, *, in_channels: int, out_channels: int, size: Size, to_rgb: bool, is_base: bool
-    ) -> None:
-        super().__init__()
+    def __init__(self, config: StyleGAN2, *, level: int, in_channels: int, out_channels: int, to_rgb: bool) -> None:
+        super().__init__(rate=nominal_resolution(config.base, level))
+        size, is_base = (config.base[0] << level, config.base[1] << level), level == 0
         w_dim, clamp, taps = config.mapping.w_dim, config.conv_clamp, config.resample_filter
 
         def layer(channels: int, *, up: int = 1) -> StyledConv:
@@ -54,7 +53,6 @@ class SynthesisBlock(nn.Module):
             if config.architecture == "resnet" and not is_base
             else None
         )
-        self.dtype = torch.float32
 
     def forward(self, x: Tensor, ws: Tensor, *, noise: Noise, generator: Source) -> Tensor:
         """x ``[N, in, H, W]``; ws ``[N, 2 or 3, w_dim]``, one per convolution and one for the picture."""
@@ -87,11 +85,10 @@ class SynthesisNetwork(Synthesis):
         self.blocks = nn.ModuleList(
             SynthesisBlock(
                 config,
+                level=level,
                 in_channels=widths[max(level - 1, 0)],
                 out_channels=widths[level],
-                size=(config.base[0] << level, config.base[1] << level),
                 to_rgb=config.architecture in ("skip", "grow") or level == count - 1,
-                is_base=level == 0,
             )
             for level in range(count)
         )

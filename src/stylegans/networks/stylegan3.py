@@ -16,6 +16,7 @@ from stylegans.config.sizes import Size, format_size, levels, nominal_resolution
 from stylegans.errors import UserError
 from stylegans.networks.base import GeneratorNetwork, Synthesis
 from stylegans.networks.mapping import MappingNetwork
+from stylegans.networks.precision import Reducible
 from stylegans.networks.protocol import Noise
 from stylegans.nn.equalized import EqualizedLinear
 from stylegans.nn.fourier import FourierInput
@@ -112,7 +113,7 @@ def _with_margin(config: StyleGAN3, rate: int, nominal: int) -> Size:
 # --- the networks -----------------------------------------------------------------------------------------------------
 
 
-class SynthesisLayer(nn.Module):
+class SynthesisLayer(Reducible):
     """Modulated convolution and filtered leaky ReLU; for the picture a modulated 1×1 convolution alone.
 
     The input is divided by a moving average of its magnitude, which training follows (``track_magnitude``).
@@ -123,7 +124,7 @@ class SynthesisLayer(nn.Module):
     down_filter: Tensor | None
 
     def __init__(self, config: StyleGAN3, *, before: Signal, after: Signal, to_rgb: bool) -> None:
-        super().__init__()
+        super().__init__(rate=after.rate)
         self.to_rgb, self.clamp, self.beta = to_rgb, config.conv_clamp, config.magnitude_ema_beta
         kernel = 1 if to_rgb else config.conv_kernel
         self.affine = EqualizedLinear(config.mapping.w_dim, before.channels, bias_init=1)
@@ -145,17 +146,18 @@ class SynthesisLayer(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """x ``[N, in, h, w]``, w ``[N, w_dim]`` → ``[N, out, h', w']``."""
+        x = x.to(self.dtype)
         styles, weight = self.affine(w), cast(Tensor, self.weight)
         input_gain = self.magnitude_ema.rsqrt()
         if self.to_rgb:
             styles = styles * (input_gain / math.sqrt(weight.shape[1]))
             x = modulated_conv2d(x, weight, styles, demodulate=False)
             return filtered_lrelu(x, self.bias, gain=1, slope=1, clamp=self.clamp)
-        # demodulation takes both scales out again; at 1 they keep clear of its epsilon
-        weight = weight * weight.square().mean(dim=[1, 2, 3], keepdim=True).rsqrt()
+        # demodulation takes both scales out again; these keep clear of its epsilon, and of float16's infinity
+        weight = weight * weight.square().sum(dim=[1, 2, 3], keepdim=True).rsqrt()
         styles = styles * styles.square().mean(dim=1, keepdim=True).rsqrt()
         x = modulated_conv2d(x, weight, styles, padding=weight.shape[2] - 1, demodulate=False)
-        x = x * (demodulation(weight, styles) * input_gain)[:, :, None, None]
+        x = x * (demodulation(weight, styles) * input_gain).to(x.dtype)[:, :, None, None]
         return filtered_lrelu(
             x,
             self.bias,
@@ -210,9 +212,9 @@ class SynthesisNetwork(Synthesis):
         magnitudes = []
         for i, layer in enumerate(self.layers, start=1):
             if self.training:
-                magnitudes.append(x.detach().square().mean())
+                magnitudes.append(x.detach().float().square().mean())
             x = layer(x, ws[:, i])
-        return x * self.output_scale, torch.stack(magnitudes) if magnitudes else x.new_zeros(0)
+        return x.float() * self.output_scale, torch.stack(magnitudes) if magnitudes else x.new_zeros(0)
 
     def track(self, observations: Tensor) -> None:
         """Move the layers' averages.

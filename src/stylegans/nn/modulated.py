@@ -53,7 +53,7 @@ class StyledConv(nn.Module):
             self.weight,
             self.affine(w),
             bias=self.bias,
-            noise=None if self.noise is None else self.noise.scaled(len(x), size, noise=noise, generator=generator),
+            noise=None if self.noise is None else self.noise.scaled(x.shape[0], size, noise=noise, generator=generator),
             f=self.f,
             up=self.up,
             gain=math.sqrt(2) * gain,

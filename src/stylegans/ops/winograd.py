@@ -26,13 +26,13 @@ BAND = 16 << 20
 def suits(x: Tensor, w: Tensor) -> bool:
     """Whether ``x [N, I, H, W]`` is convolved with ``w [O, I, 3, 3]`` faster this way, here."""
     return (
-        tuple(w.shape[2:]) == (3, 3)
+        eager(x)  # first: whoever traces must not see the sizes asked for
+        and tuple(w.shape[2:]) == (3, 3)
         and min(w.shape[:2]) >= CHANNELS
         and x.dtype is torch.float32
         and x.device.type == "cpu"
         and len(x) * x.shape[2] * x.shape[3] >= 4 * TILES
         and torch.backends.cpu.get_cpu_capability() == "AVX2"  # the only one it was measured on
-        and eager(x)
     )
 
 

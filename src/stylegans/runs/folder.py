@@ -13,6 +13,7 @@ from stylegans.config import Run
 from stylegans.config.codec import flatten, from_json, to_json
 from stylegans.errors import UserError
 from stylegans.files.atomic import write_text
+from stylegans.files.log import read_log
 
 MAY_CHANGE = (
     "preset",  # two names may stand for one preset; its numbers are compared
@@ -20,6 +21,7 @@ MAY_CHANGE = (
     "training.kimg",
     "outputs.device",
     "outputs.workers",
+    "outputs.compile",
     "outputs.metrics",
     "outputs.metric_ticks",
     "outputs.metric_num",
@@ -116,17 +118,6 @@ class RunFolder:
 
 
 LOCK = ".lock"
-
-
-def read_log(path: Path) -> list[dict[str, Any]]:
-    """The complete lines of a ``log.jsonl``."""
-    ticks = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        try:
-            ticks.append(json.loads(line))
-        except ValueError:  # the last line of a killed run
-            continue
-    return ticks
 
 
 def refuse_changes(old: Run, new: Run, path: Path) -> None:

@@ -272,7 +272,7 @@ def _calmer(training: Training) -> str:
     if training.gp_weight == 0 and training.weight_clip is None:
         gamma = training.r1_gamma
         hints.append(f"a larger --gamma (now {gamma:g}; next {gamma * 4:g})" if gamma else "--gamma 1 (now 0)")
-    if training.precision == "bfloat16":
+    if training.precision != "float32":
         hints.append("--precision float32")
     return f"In a new --out, try {_either(hints)}"
 

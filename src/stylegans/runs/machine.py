@@ -3,9 +3,9 @@
 import ctypes
 import platform
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from stylegans.config.adjust import can_reduce
+from stylegans.config.precision import why_not
 from stylegans.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,10 +34,35 @@ def choose_device(name: str, *, option: str = "--device") -> "torch.device":
 
 
 def choose_precision(config: "Run", device: "torch.device") -> "Precision":
-    """The run's precision; 'auto' takes bfloat16 where its networks can and the machine is fast at it."""
+    """The run's precision. 'auto' takes bfloat16 where the machine is fast at it, for the networks that are published
+    in mixed precision: those that float16 suits too."""
     if config.training.precision != "auto":
         return config.training.precision
-    return "bfloat16" if can_reduce(config) and computes_bfloat16(device) else "float32"
+    return "bfloat16" if why_not(config, "float16") is None and computes_bfloat16(device) else "float32"
+
+
+def check_precision(precision: "Precision", device: "torch.device") -> None:
+    """
+    Raises:
+        UserError: the device has no such arithmetic.
+    """
+    if precision == "float16" and device.type != "cuda":
+        raise UserError(f"--precision: float16 needs a GPU with CUDA, not {device.type}; use bfloat16 or float32")
+
+
+def compute_in(precision: "Precision", network: Any, device: "torch.device") -> "Precision":
+    """Let a network that draws or measures compute in ``precision``, and say which one 'auto' has come to.
+
+    Raises:
+        UserError: the network cannot, or the device.
+    """
+    from stylegans.networks.precision import DTYPES, is_reducible, set_precision
+
+    if precision == "auto":
+        precision = "bfloat16" if is_reducible(network) and computes_bfloat16(device) else "float32"
+    check_precision(precision, device)
+    set_precision(network, DTYPES[precision])
+    return precision
 
 
 def computes_bfloat16(device: "torch.device") -> bool:

@@ -48,6 +48,8 @@ class Tick:
     """Which of the metrics chooses the best snapshot."""
     guard: dict[str, float] = field(default_factory=dict)
     """What the guard saw, if it looked."""
+    shares: dict[str, float] = field(default_factory=dict)
+    """Of each resolution in the averaged generator's pictures, like '4x4': see ``metrics/resolution_shares.py``."""
 
 
 class Log:
@@ -63,7 +65,8 @@ class Log:
         self._file.flush()
         os.fsync(self._file.fileno())
         if self._events is not None:
-            values = tick.losses | tick.metrics | tick.guard | {"sec_per_kimg": tick.sec_per_kimg}
+            shares = {f"shares/{size}": share for size, share in tick.shares.items()}
+            values = tick.losses | tick.metrics | tick.guard | shares | {"sec_per_kimg": tick.sec_per_kimg}
             for name, value in values.items():
                 self._events.add_scalar(name, value, global_step=tick.images)
             self._events.flush()

@@ -15,11 +15,12 @@ import torch
 from stylegans.augment import diffaugment, pipeline
 from stylegans.config import Run
 from stylegans.config.adjust import validate
+from stylegans.config.precision import with_clamp
 from stylegans.data.images import ImageDataset
 from stylegans.data.pipeline import check_batch
 from stylegans.errors import RunFailed
 from stylegans.networks.families import build_discriminator
-from stylegans.runs import machine, measuring
+from stylegans.runs import compiling, machine, measuring
 from stylegans.runs.events import Event, Finished, Saved, Started, Stepped, Warned
 from stylegans.runs.folder import RunFolder
 from stylegans.runs.initial import check_initial
@@ -50,6 +51,8 @@ def run(
     if config.start_from:
         check_initial(config.start_from, config)
     device = machine.choose_device(config.outputs.device)
+    machine.check_precision(config.training.precision, device)
+    compiling.check(config)
     folder = RunFolder(out)
     with folder.lock():
         config = folder.claim(_resolved(config, data, device, folder.read_config()))
@@ -85,16 +88,19 @@ def check_freeze(config: Run) -> None:
 def _resolved(config: Run, data: ImageDataset, device: torch.device, old: Run | None) -> Run:
     """The config with nothing left to this machine: what the pictures are, and the precision that 'auto' means.
 
-    A run that continues keeps its precision, whatever machine it continues on.
+    In float16 activations are clamped, and the models say so. A run that continues keeps its precision, whatever
+    machine it continues on.
     """
     precision = config.training.precision
     if precision == "auto":
         precision = machine.choose_precision(config, device) if old is None else old.training.precision
-    return replace(
+    machine.check_precision(precision, device)
+    resolved = replace(
         config,
         data=replace(config.data, hash=data.content_hash()),
         training=replace(config.training, precision=precision),
     )
+    return with_clamp(resolved)
 
 
 def _train_in(

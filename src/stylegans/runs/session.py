@@ -10,6 +10,7 @@ import torch
 
 from stylegans import checkpoint
 from stylegans.config import Run
+from stylegans.config.sizes import format_size
 from stylegans.data.images import ImageDataset
 from stylegans.data.pipeline import batches
 from stylegans.errors import Diverged, RunFailed
@@ -17,9 +18,11 @@ from stylegans.files import pictures
 from stylegans.files.atomic import remove_leftovers
 from stylegans.files.model_file import write_model
 from stylegans.metrics.reals import RealFeatures
+from stylegans.metrics.resolution_shares import shares_now
 from stylegans.models import best_model
 from stylegans.networks.base import GeneratorNetwork
 from stylegans.runs import machine, measuring, report
+from stylegans.runs.compiling import compile_players
 from stylegans.runs.events import Event, Saved, Started, Stepped, Warned
 from stylegans.runs.folder import RunFolder
 from stylegans.runs.guard import Signals, Verdict, seen
@@ -52,7 +55,7 @@ class Session:
 
     def resume(self) -> Started:
         """Load the newest checkpoint, if there is one, and cut the log back to it."""
-        notes: list[str] = []
+        notes = list(compile_players(self.state))
         for leftovers in (self.folder.checkpoints, self.folder.snapshots, self.folder.samples):
             remove_leftovers(leftovers)
         newest = checkpoint.newest(self.folder.checkpoints)
@@ -63,7 +66,7 @@ class Session:
             resumed = checkpoint.load(newest, self.state)
             self.before = resumed.seconds
             self.watch.load_dict(resumed.beside)
-            here = checkpoint.environment(self.state.device)
+            here = checkpoint.environment(self.state)
             notes += [
                 f"continued with {name} {here[name]}, was {was}: close to the undisturbed run, not bit for bit"
                 for name, was in resumed.environment.items()
@@ -195,6 +198,7 @@ class Session:
         self.log.close()
         seconds = self.seconds()
         self.state, _ = start(self.config, device=self.state.device)
+        compile_players(self.state)
         self.watch.history.clear()
         newest = checkpoint.newest(self.folder.best)
         if newest is not None:
@@ -217,7 +221,7 @@ class Session:
         )
 
     def tick(self, *, snapshot: bool, measures: bool, signals: Signals | None) -> Tick:
-        """Log the means since the last tick, what the guard saw and, where they are due, the metrics."""
+        """Log the means since the last tick, the resolutions' shares, what the guard saw and the metrics, where due."""
         state, now = self.state, time.monotonic()
         measured = measuring.measure(state.generator_ema, self.reals, self.config) if measures else []
         tick = Tick(
@@ -231,6 +235,7 @@ class Session:
             metrics={name: value for found in measured for name, value in found.values.items()},
             compared_by=measuring.compared_by(measured),
             guard={} if signals is None else seen(signals),
+            shares={format_size(size): share for size, share in shares_now(state.generator_ema, self.reals).items()},
         )
         self.log.write(tick)
         state.averages.reset()

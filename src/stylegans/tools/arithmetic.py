@@ -11,11 +11,11 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from stylegans.errors import UserError
 from stylegans.files.pictures import tile, to_uint8
-from stylegans.networks.protocol import Generator
+from stylegans.networks.protocol import Generator, has_mapping_network
 from stylegans.tools.generate import Label, labels, latents, render, styles
 
 Space = Literal["z", "w"]
@@ -120,11 +120,6 @@ def check(G: Generator, groups: Sequence[Group], *, space: Space, reach: float, 
         raise UserError("space: this model has no mapping network, so there is no w; use z")
     if space == "z" and G.c_dim and label is None:
         raise UserError("--class: in z the result has no class of its own; choose one, or add up in w")
-
-
-def has_mapping_network(G: Generator) -> bool:
-    """Whether w is something learned. It may be one for all layers, in a StyleGAN without styles (table 4)."""
-    return isinstance(G.mapping, nn.Module) and next(G.mapping.parameters(), None) is not None
 
 
 @torch.no_grad()

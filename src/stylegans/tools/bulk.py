@@ -17,8 +17,8 @@ from stylegans.errors import UserError
 from stylegans.files.pictures import to_uint8
 from stylegans.metrics.processes import ALONE, Processes
 from stylegans.networks.protocol import Generator, Noise
-from stylegans.tools.generate import Label, classes, generate, styles
-from stylegans.tools.layouts import Catalogue, ClassOrVector, Job, Layout, Piece, encode, suffix_of
+from stylegans.tools.generate import Label, classes, generate, spelled, styles
+from stylegans.tools.layouts import Catalogue, Job, Layout, Piece, encode, suffix_of
 from stylegans.tools.unfinished import Unfinished, differing, folder_beside, folder_inside, left, refuse_others
 
 PIECE = 64
@@ -41,17 +41,6 @@ class Request:
         fields = asdict(self) | {"seeds": spelled(self.seeds)}
         names = {"label": "class"}
         return {f"--{names.get(name, name).replace('_', '-')}": value for name, value in fields.items()}
-
-
-def spelled(seeds: Sequence[int]) -> str:
-    """(0, 1, 2, 3, 20, 7) → '0-3,20,7', which ``parse_seeds`` reads."""
-    spans: list[list[int]] = []
-    for seed in seeds:
-        if spans and seed == spans[-1][1] + 1:
-            spans[-1][1] = seed
-        else:
-            spans.append([seed, seed])
-    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)
 
 
 def jobs(count: int, *, batch: int, job_size: int | None = None) -> list[Job]:
@@ -93,7 +82,7 @@ def check(G: Generator, request: Request) -> None:
 
 def catalogue_of(G: Generator, request: Request) -> Catalogue:
     """What is to be drawn, picture by picture."""
-    labels: Sequence[ClassOrVector] | None = None
+    labels: Sequence[Label] | None = None
     if G.c_dim:
         labels = classes(G, request.seeds) if request.label is None else [request.label] * len(request.seeds)
     return Catalogue(request.seeds, labels, suffix_of(G.img_channels))

@@ -9,8 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from stylegans.interop.foreign import NVIDIA
-from stylegans.interop.nvidia_tensorflow_pickle import CREATIVE_COMMONS
+from stylegans.interop.foreign import CREATIVE_COMMONS, NVIDIA
 
 SAMPLES, MIXING, LICENCE = "samples.png", "style-mixing.png", "LICENSE"
 """Files that the card refers to."""

@@ -22,6 +22,7 @@ from stylegans.data.images import ImageDataset, open_dataset
 from stylegans.data.pipeline import batches
 from stylegans.files import pictures
 from stylegans.files.atomic import atomic_file, write_text
+from stylegans.files.log import read_log
 from stylegans.metrics.measurement import Measurement
 from stylegans.metrics.reals import RealFeatures
 from stylegans.metrics.suite import fd_mobilenet
@@ -29,7 +30,7 @@ from stylegans.models import load
 from stylegans.networks.protocol import Generator
 from stylegans.presets import get
 from stylegans.runs import machine, report
-from stylegans.runs.folder import RunFolder, read_log
+from stylegans.runs.folder import RunFolder
 from stylegans.runs.run import Event, Finished, Saved, Started, run
 from stylegans.tools.generate import generate
 from stylegans.tools.layers import groups_of, parse_layers

@@ -46,6 +46,17 @@ def parse_seeds(text: str, *, option: str = "--seeds") -> tuple[int, ...]:
     return tuple(seeds)
 
 
+def spelled(numbers: Sequence[int]) -> str:
+    """(0, 1, 2, 3, 20, 7) → '0-3,20,7', seeds or layers as they are typed."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)
+
+
 def latent(seed: int, z_dim: int) -> Tensor:
     """The latent of ``seed``, [1, z_dim]: drawn in float64 and rounded to float32."""
     return torch.from_numpy(np.random.RandomState(seed).randn(1, z_dim).astype(np.float32))

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from stylegans.errors import MissingFile, UserError
 from stylegans.files.tensors import read_header, read_tensors, write_tensors
 from stylegans.networks.protocol import Generator, device_of
+from stylegans.tools.noise_maps import stored
 
 Space = Literal["w", "w+"]
 """One w for all layers, or one for each (Abdal et al. 2019, Image2StyleGAN)."""
@@ -80,8 +81,6 @@ def fitted(latent: Latent, G: Generator, *, where: str) -> Latent:
     Raises:
         UserError: its sizes are another model's; begins with ``where``, the option or file it came from.
     """
-    from stylegans.tools.noise_maps import stored
-
     count, layers, width = latent.ws.shape
     if width != G.w_dim or layers not in (1, G.num_ws):
         raise UserError(

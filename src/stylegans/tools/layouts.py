@@ -23,14 +23,13 @@ from stylegans.data.prepare import PNG_LEVEL, write_stored
 from stylegans.data.store import CATALOGUE
 from stylegans.files.atomic import sync, write_text
 from stylegans.files.pictures import PNG_CHANNELS, as_image
+from stylegans.tools.generate import Label
 from stylegans.tools.unfinished import Unfinished
 
 RECORD = "generated.json"
 """The file in a finished data set or among finished shards that says of what model and options they are."""
 
 BLOCK, TAR_RECORD = tarfile.BLOCKSIZE, tarfile.RECORDSIZE
-
-ClassOrVector = int | tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -57,12 +56,12 @@ class Catalogue:
     """All pictures, in order."""
 
     seeds: Sequence[int]
-    labels: Sequence[ClassOrVector] | None
+    labels: Sequence[Label] | None
     """Of each; None: of a model without."""
     suffix: str
     """``.png``, or ``.npy`` for what a PNG cannot hold."""
 
-    def label(self, position: int) -> ClassOrVector | None:
+    def label(self, position: int) -> Label | None:
         return None if self.labels is None else self.labels[position]
 
     def json(self) -> str:

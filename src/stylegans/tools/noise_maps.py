@@ -13,7 +13,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from stylegans.networks.protocol import Generator, device_of
-from stylegans.nn.noise import NoiseInput
+from stylegans.nn.noise import stored_maps
 
 Maps = Mapping[str, Tensor]
 """A noise input's name in the synthesis network → its maps [N, 1, H, W], one for each picture."""
@@ -29,11 +29,7 @@ def stored(G: Generator) -> dict[str, Tensor]:
     """
     if not isinstance(G.synthesis, nn.Module):
         return {}
-    return {
-        f"{name}.noise_const": module.noise_const[None, None]
-        for name, module in G.synthesis.named_modules()
-        if isinstance(module, NoiseInput)
-    }
+    return {name: each[None, None] for name, each in stored_maps(G.synthesis).items()}
 
 
 def draw(G: Generator, *, count: int, generator: torch.Generator) -> dict[str, Tensor]:

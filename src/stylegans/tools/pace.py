@@ -50,17 +50,19 @@ def _even(positions: np.ndarray, steps: np.ndarray, period: float) -> np.ndarray
     return np.interp(wanted, lengths, np.append(positions, positions[0] + period))
 
 
-def distances(features: Callable[[float], Tensor], *, tell: Callable[[int], None] = lambda measured: None) -> Measure:
+def distances(
+    features: Callable[[float], Tensor],
+    steps: "Steps | None" = None,
+    *,
+    tell: Callable[[int], None] = lambda measured: None,
+) -> Measure:
     """The distances between what ``features`` [1, dim] gives at neighbouring positions, each drawn once.
 
     Args:
+        steps: those in it, in the order in which they were asked for, are not measured again; new ones join them.
         tell: called with how many distances were measured, over all rounds.
     """
-    return kept_distances(features, Steps(None), tell=tell)
-
-
-def kept_distances(features: Callable[[float], Tensor], steps: "Steps", *, tell: Callable[[int], None]) -> Measure:
-    """As ``distances``; those in ``steps``, in the order in which they were asked for, are not measured again."""
+    steps = Steps(None) if steps is None else steps
     numbers = count()
 
     def measure(at: Sequence[float]) -> np.ndarray:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stylegans.files.atomic import atomic_file, write_text
 from stylegans.files.pictures import as_image, enlarge, on_white, save_picture, tile, to_uint8, visible
-from stylegans.tools.attribute import Calibration, density
+from stylegans.tools.attribute import SMALLEST, Calibration, density
 from stylegans.tools.latents import Latent, write_latent
 from stylegans.tools.project import Step
 from stylegans.tools.tune import Delta, TuneStep
@@ -182,12 +182,12 @@ def histogram(calibration: Calibration, names: Sequence[str] = (), distances: Se
     """Distances of own and of real pictures (StyleGAN2, section 5), the threshold, and where others lie."""
     figure = Figure(figsize=(6.4, 3.6), layout="constrained")
     axes = figure.subplots()
-    everything = np.maximum([*calibration.own, *calibration.real, *distances], 1e-9)
+    everything = np.maximum([*calibration.own, *calibration.real, *distances], SMALLEST)
     low, high = everything.min() / 1.6, everything.max() * 1.6
     bins, fine = np.geomspace(low, high, 36), np.geomspace(low, high, 300)
     width = float(np.log(bins[1] / bins[0]))
     for kind, colour in (("own", "C0"), ("real", "C1")):
-        values = np.maximum(getattr(calibration, kind), 1e-9)
+        values = np.maximum(getattr(calibration, kind), SMALLEST)
         label = f"{'generated' if kind == 'own' else 'real'} ({len(values)})"
         axes.hist(
             values,

@@ -14,6 +14,7 @@ from PIL import Image
 from stylegans import models
 from stylegans.errors import UserError
 from stylegans.files.atomic import atomic_folder
+from stylegans.files.log import read_log
 from stylegans.files.model_file import FORMAT, ModelInfo, read_model_info, write_model
 from stylegans.files.model_path import ON_THE_HUB
 from stylegans.files.pictures import as_image, enlarge, on_white, save_png, tile, to_uint8, visible
@@ -24,9 +25,9 @@ from stylegans.metrics import records
 from stylegans.metrics.features.catalogue import sha256_of
 from stylegans.networks.protocol import Generator
 from stylegans.runs import measuring
-from stylegans.runs.folder import RunFolder, read_log
+from stylegans.runs.folder import RunFolder
 from stylegans.tools.card import LICENCE, MIXING, SAMPLES, Card, Measured, licence_fields, render
-from stylegans.tools.generate import Label, classes, generate, parse_label
+from stylegans.tools.generate import Label, classes, generate, parse_label, spelled
 from stylegans.tools.layers import groups_of
 from stylegans.tools.measure import run_of
 from stylegans.tools.mix import mix_grid
@@ -224,7 +225,7 @@ def _mixed_layers(G: Generator) -> tuple[int, ...]:
 
 
 def _about_samples(G: Generator, seeds: Sequence[int], *, truncation: float, label: Label | None) -> str:
-    shown = f"Uncurated samples, row by row: {_listed(seeds, 'seed')}, truncation {truncation:g}"
+    shown = f"Uncurated samples, row by row: {_named(seeds)}, truncation {truncation:g}"
     if G.c_dim == 0:
         return f"{shown}."
     if label is None:
@@ -234,17 +235,13 @@ def _about_samples(G: Generator, seeds: Sequence[int], *, truncation: float, lab
 
 def _about_mixing(rows: Sequence[int], columns: Sequence[int], layers: Sequence[int]) -> str:
     return (
-        f"Every row's picture ({_listed(rows, 'seed')}, in the first column) with the styles of layers "
-        f"{layers[0]} to {layers[-1]} taken from every column's ({_listed(columns, 'seed')}, in the first row)."
+        f"Every row's picture ({_named(rows)}, in the first column) with the styles of layers "
+        f"{spelled(layers)} taken from every column's ({_named(columns)}, in the first row)."
     )
 
 
-def _listed(seeds: Sequence[int], what: str) -> str:
-    if len(seeds) == 1:
-        return f"{what} {seeds[0]}"
-    if list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
-        return f"{what}s {seeds[0]} to {seeds[-1]}"
-    return f"{what}s {', '.join(map(str, seeds))}"
+def _named(seeds: Sequence[int]) -> str:
+    return f"seed{'s' * (len(seeds) > 1)} {spelled(seeds)}"
 
 
 # --- measurements -----------------------------------------------------------------------------------------------------

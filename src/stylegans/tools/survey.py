@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -20,7 +20,7 @@ from stylegans.data import builtin, decode, hub
 from stylegans.data.check import Findings, check
 from stylegans.data.images import FEWEST, open_dataset
 from stylegans.data.labels import Label, numbered
-from stylegans.data.prepare import class_counts
+from stylegans.data.prepare import Progress, class_counts
 from stylegans.data.source_image import Source, SourceImage
 from stylegans.data.sources import open_source
 from stylegans.data.store import open_store
@@ -32,9 +32,6 @@ CHECKED = 20_000
 
 SAMPLED = 2_000
 """So many headers are read of a source whose pictures are not all looked at."""
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is going on, how many pictures are done, and of how many."""
 
 
 @dataclass(frozen=True)

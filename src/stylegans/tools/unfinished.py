@@ -34,9 +34,6 @@ class Unfinished:
         """The pieces that were marked."""
         return {path.name for path in (self.folder / DONE).iterdir()}
 
-    def is_done(self, piece: str) -> bool:
-        return (self.folder / DONE / piece).exists()
-
     def mark(self, piece: str) -> None:
         """Say that ``piece`` is done, to whoever continues."""
         (self.folder / DONE / piece).touch()

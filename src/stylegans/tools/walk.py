@@ -24,7 +24,7 @@ from stylegans.networks.protocol import Generator, device_of
 from stylegans.tools.curves import Curve, ease, loop, positions, slopes, spline, split
 from stylegans.tools.generate import LARGEST_SEED, Label, labels, latents, render, styles
 from stylegans.tools.mix import mix_layers
-from stylegans.tools.pace import Steps, even_positions, kept_distances
+from stylegans.tools.pace import Steps, distances, even_positions
 from stylegans.tools.perceptual import Perceptual
 
 __all__ = ["Course", "Route", "ease", "even", "lerp", "loop", "pictures", "route", "slerp", "walk", "walk_styles"]
@@ -193,7 +193,7 @@ def even(
 
     start = [i / frames for i in range(course.count * frames)]
     with torch.no_grad():
-        return even_positions(kept_distances(features, Steps(steps), tell=tell), start, period=course.count)
+        return even_positions(distances(features, Steps(steps), tell=tell), start, period=course.count)
 
 
 def check_frames(frames: int) -> None:

@@ -19,9 +19,10 @@ from pathlib import Path
 import torch
 
 from stylegans import models
+from stylegans.config import Precision
 from stylegans.errors import RunFailed
 from stylegans.metrics.processes import ALONE, Processes
-from stylegans.networks.protocol import Generator
+from stylegans.networks.protocol import Generator, device_of
 from stylegans.runs import machine
 from stylegans.tools.bulk import Request, draw, progress
 from stylegans.tools.layouts import Job, Layout
@@ -76,7 +77,7 @@ def _all_closed(order: Order) -> bool:
     return {job.name for job in order.todo} <= order.work.done()
 
 
-def by_workers(order: Order, *, model: str, device: str, workers: int) -> Iterator[int]:
+def by_workers(order: Order, *, model: str, device: str, precision: Precision, workers: int) -> Iterator[int]:
     """Worker processes do it all; yields now and then how many pictures are done. When the caller ends it, so do they.
 
     Raises:
@@ -92,7 +93,9 @@ def by_workers(order: Order, *, model: str, device: str, workers: int) -> Iterat
         for rank in range(workers):
             ear, mouth = context.Pipe(duplex=False)
             process = context.Process(
-                target=_work, args=(order, model, device, Processes(rank, workers), threads, stop, mouth), daemon=True
+                target=_work,
+                args=(order, model, device, precision, Processes(rank, workers), threads, stop, mouth),
+                daemon=True,
             )
             process.start()
             mouth.close()  # ours; the worker's is closed when it ends
@@ -123,7 +126,14 @@ def _hear(ear: Connection) -> None:
 
 
 def _work(
-    order: Order, model: str, device: str, share: Processes, threads: int, stop: Event, mouth: Connection
+    order: Order,
+    model: str,
+    device: str,
+    precision: Precision,
+    share: Processes,
+    threads: int,
+    stop: Event,
+    mouth: Connection,
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the first process tells us
     torch.set_num_threads(threads)
@@ -134,6 +144,7 @@ def _work(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the model's licence: was said
             G = models.load(model, device=device)
+        machine.compute_in(precision, G, device_of(G))
         for _ in draw(G, order.request, order.layout, order.work, todo=order.todo, processes=share):
             if stop.is_set() or parent is None or not parent.is_alive():
                 break

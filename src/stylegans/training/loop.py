@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from stylegans.data.pipeline import Batch, to_float
 from stylegans.errors import Diverged
+from stylegans.networks.compiled import as_written
 from stylegans.networks.pyramid import at_lod, lod_of, set_lod
 from stylegans.training import ema, posthoc_ema, schedule
 from stylegans.training.ada import adapted
@@ -74,7 +75,9 @@ def descend(state: State, phase: Phase, sample: Sample) -> None:
         settings["lr"] = settings["initial_lr"] * rate
     optimizer.zero_grad(set_to_none=True)
     for term in phase.terms:
-        accumulate(state, term, sample, weight=phase.interval)
+        compiled = (state.generator.synthesis, state.discriminator) if term.is_second_order else ()
+        with as_written(*compiled):
+            accumulate(state, term, sample, weight=phase.interval)
     sanitize_gradients(player)
     optimizer.step()
     if phase.player == "discriminator" and training.weight_clip is not None:

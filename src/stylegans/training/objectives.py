@@ -33,12 +33,13 @@ def terms(training: Training) -> list[Term]:
                 path_length_loss,
                 training.pl_interval,
                 share=training.pl_batch_shrink,
+                is_second_order=True,
                 prepare=follow_path_lengths,
             )
         )
     chosen.append(Term("loss_D", "discriminator", relativistic_discriminator_loss if paired else discriminator_loss))
     if training.gp_weight > 0:
-        chosen.append(Term("gradient_penalty", "discriminator", gradient_penalty_loss))
+        chosen.append(Term("gradient_penalty", "discriminator", gradient_penalty_loss, is_second_order=True))
     if training.r1_gamma > 0:
         chosen.append(penalty("R1", training, r1_loss, approximate_r1_loss))
     if training.r2_gamma > 0:
@@ -50,7 +51,8 @@ def penalty(name: str, training: Training, exact: Loss, approximate: Loss) -> Te
     """R1 or R2 in the form that the training asks for."""
     if training.penalty == "approx":
         return Term(name, "discriminator", approximate)
-    return Term(name, "discriminator", exact, training.r1_interval if training.penalty == "lazy" else 1)
+    interval = training.r1_interval if training.penalty == "lazy" else 1
+    return Term(name, "discriminator", exact, interval, is_second_order=True)
 
 
 # --- the game -------------------------------------------------------------------------------------------------------

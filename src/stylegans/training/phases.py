@@ -33,6 +33,8 @@ class Term:
     interval: int = 1
     share: int = 1
     """It is computed on one of so many of the batch's samples, to save time."""
+    is_second_order: bool = False
+    """It differentiates a derivative, which compiled networks cannot."""
     prepare: Prepare | None = None
     """Called with a batch's parts where there is more than one."""
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from stylegans.config import Optimizer, Run
 from stylegans.networks.base import DiscriminatorNetwork, GeneratorNetwork
 from stylegans.networks.families import build_discriminator, build_generator
-from stylegans.networks.precision import set_precision
+from stylegans.networks.precision import DTYPES, set_precision
 from stylegans.networks.pyramid import set_lod
 from stylegans.nn.dropout import Dropout
 from stylegans.ops.random import Rows, Source
@@ -90,7 +90,7 @@ def build(config: Run, *, device: torch.device, g_optimizer: Optimizer, d_optimi
     random = torch.Generator(device)
     random.manual_seed(config.training.seed)
     for player in (generator, discriminator):
-        set_precision(player, torch.bfloat16 if config.training.precision == "bfloat16" else torch.float32)
+        set_precision(player, DTYPES[config.training.precision])
         draw_dropout_from(player, random)
     return State(
         config=config,

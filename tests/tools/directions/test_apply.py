@@ -10,7 +10,7 @@ from stylegans.config import DCGAN, ProGAN
 from stylegans.files.pictures import to_uint8
 from stylegans.networks.families import build_generator
 from stylegans.networks.stylegan2 import StyleGAN2Generator
-from stylegans.tools.directions.apply import Move, apply_direction, apply_directions, strip, to_and_fro
+from stylegans.tools.directions.apply import Move, apply_direction, apply_directions, caption, strip, to_and_fro
 from stylegans.tools.directions.factorisation import find_sefa
 from stylegans.tools.directions.files import Direction
 from stylegans.tools.generate import render, styles
@@ -77,6 +77,11 @@ def test_a_latents_own_noise_is_drawn_with(generator: StyleGAN2Generator) -> Non
     ws, noise = styles(generator, (1, 2)), draw(generator, count=2, generator=torch.Generator().manual_seed(0))
     plain, own = (strip(generator, ws, [], [0.0], noise=maps) for maps in ({}, noise))
     assert (plain[0] != own[0]).any()
+
+
+@pytest.mark.parametrize(("strength", "expected"), [(0.0, "0"), (1.5, "+1.5"), (-3.0, "−3"), (-0.25, "−0.25")])
+def test_a_caption_has_its_sign(strength: float, expected: str) -> None:
+    assert caption(strength) == expected
 
 
 def test_to_and_fro_closes_and_reaches_both_ends() -> None:

@@ -101,6 +101,11 @@ def strip(
     return np.stack(list(draw_along(G, ws, moves, strengths, layers=layers, noise=noise)), axis=1)
 
 
+def caption(strength: float) -> str:
+    """Of a picture in a strip: '+1.5', '−3', '0'."""
+    return f"{strength:+.3g}".replace("-", "−") if strength else "0"
+
+
 def to_and_fro(low: float, high: float, frames: int) -> list[float]:
     """Strengths of a loop from ``low`` to ``high`` and back, resting at both ends: (1 − cos)/2.
 

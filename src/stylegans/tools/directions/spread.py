@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from stylegans.errors import UserError
-from stylegans.networks.protocol import Generator
+from stylegans.networks.protocol import Generator, has_mapping_network
 from stylegans.tools.generate import Label, styles
 
 Space = Literal["w", "z"]
@@ -37,9 +37,7 @@ class Spread:
 
 def space_of(G: Generator) -> Space:
     """'w', or 'z' for a model without a mapping network, whose W is its normalised Z."""
-    if isinstance(G.mapping, nn.Module):
-        return "z" if next(G.mapping.parameters(), None) is None else "w"
-    return "z" if G.num_ws == 1 else "w"
+    return "w" if has_mapping_network(G) else "z"
 
 
 def some_latents(G: Generator, seeds: Sequence[int], *, label: Label | None = None) -> Iterator[Tensor]:
