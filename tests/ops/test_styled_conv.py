@@ -5,7 +5,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stylegans.ops import styled_conv
 from stylegans.ops.packed import Packed
 from stylegans.ops.resample import fir_filter
 from stylegans.ops.styled_conv import styled_conv2d
@@ -47,18 +46,6 @@ def test_without_gradients_it_equals_the_plain_form(n, inner, outer, size, up, n
         found = styled_conv2d(x, weight, styles, packed=packed, **options)
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5 * max(float(expected.abs().max()), 1))
     assert torch.equal(x, before)  # what it was given stays as it was
-
-
-@pytest.mark.parametrize("up", [1, 2])
-@pytest.mark.parametrize("size", [(4, 4), (40, 36)])  # weights larger than maps, and maps larger than weights
-def test_bands_of_any_height_give_the_same(monkeypatch, up, size):
-    (x, weight, styles), options = layer(inner=16, outer=16, size=size, up=up)
-    options |= {"f": fir_filter((1, 3, 3, 1))}
-    whole = styled_conv2d(x, weight, styles, plain=True, **options)
-    for size_of_band in (1, 20_000, 1 << 40):
-        monkeypatch.setattr(styled_conv, "BAND", size_of_band)
-        found = styled_conv2d(x, weight, styles, **options)
-        torch.testing.assert_close(found, whole, rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize("up", [1, 2])
