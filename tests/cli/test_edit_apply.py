@@ -38,12 +38,13 @@ def apply(model: Path, direction: str, out: Path, *words: str) -> int:
 
 
 def has_picture(sheet: Path, picture: np.ndarray) -> bool:
+    """Up to one grey level: sums of other orders, in batches of other sizes, may round to the next."""
     with Image.open(sheet) as opened:
-        pixels = np.asarray(opened.convert("RGB"))
-    shown = np.asarray(as_image(picture).convert("RGB"))
+        pixels = np.asarray(opened.convert("RGB")).astype(int)
+    shown = np.asarray(as_image(picture).convert("RGB")).astype(int)
     height, width = shown.shape[:2]
-    corners = np.argwhere((pixels[: 1 - height, : 1 - width] == shown[0, 0]).all(axis=2))
-    return any((pixels[y : y + height, x : x + width] == shown).all() for y, x in corners)
+    corners = np.argwhere((abs(pixels[: 1 - height, : 1 - width] - shown[0, 0]) <= 1).all(axis=2))
+    return any((abs(pixels[y : y + height, x : x + width] - shown) <= 1).all() for y, x in corners)
 
 
 @pytest.mark.parametrize("model", ["plain", "classes", "two-channels", "small"])
