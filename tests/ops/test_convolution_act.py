@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from stylegans.ops.convolution_act import RECTIFIERS, conv2d_act
+from stylegans.ops.activation import RECTIFIERS
+from stylegans.ops.convolution_act import conv2d_act
 from stylegans.ops.resample import fir_filter
 
 

@@ -19,9 +19,10 @@ from stylegans.ops.convolution_gradients import Geometry, conv2d, conv_transpose
     padding=st.tuples(st.integers(0, 2), st.integers(0, 2)),
     channels_last=st.booleans(),
     transposed=st.booleans(),
+    phases_from=st.sampled_from([1, 1 << 40]),
 )
 def test_values_and_derivatives_of_three_orders_equal_pytorchs(
-    n, inner, outer, size, taps, stride, padding, channels_last, transposed
+    n, inner, outer, size, taps, stride, padding, channels_last, transposed, phases_from
 ):
     x = torch.randn(n, inner, *size, dtype=torch.float64)
     if channels_last:
@@ -33,7 +34,9 @@ def test_values_and_derivatives_of_three_orders_equal_pytorchs(
 
     def ours():
         if transposed:
-            return conv_transpose2d(x, w, stride=stride)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(convolution_gradients, "PHASES_FROM", phases_from)
+                return conv_transpose2d(x, w, stride=stride)
         return conv2d(x, w, bias, stride=stride, padding=padding)
 
     def pytorchs():
@@ -82,3 +85,9 @@ def test_a_penalty_does_not_pay_for_the_weights_gradients(monkeypatch):
     gradient.square().sum().backward()
     assert len(made) == 2  # through the convolution, and through its transpose
     assert w.grad is not None
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 4)])
+def test_four_phases_are_a_transposed_convolution(size):
+    x, w = torch.randn(2, 3, *size, dtype=torch.float64), torch.randn(3, 4, 3, 3, dtype=torch.float64)
+    torch.testing.assert_close(convolution_gradients._by_phases(x, w), F.conv_transpose2d(x, w, stride=2))

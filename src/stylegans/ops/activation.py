@@ -19,6 +19,10 @@ LEAK = 0.2
 """Slope of the leaky rectifier for negative inputs, in every paper of the family."""
 
 
+RECTIFIERS: tuple[Activation, ...] = ("linear", "relu", "lrelu")
+"""Activations that commute with a positive factor."""
+
+
 class _Kind(NamedTuple):
     function: Callable[..., Tensor]
     gain: float
@@ -62,7 +66,7 @@ def bias_act(
     if _is_one_pass(x, b, noise, act=act, dim=dim, alpha=alpha, scale=scale, clamp=clamp):
         from stylegans.ops.kernels.bias_act import bias_act as kernel  # only where there is Triton
 
-        return kernel(x, b, noise, dim=dim, slope=_slope(act, alpha), gain=scale, clamp=clamp)
+        return kernel(x, b, noise, dim=dim, slope=slope_of(act, alpha), gain=scale, clamp=clamp)
     if noise is not None:
         x = x + noise.to(x.dtype)
     if b is not None:
@@ -86,7 +90,7 @@ def _is_one_pass(
     clamp: float | None,
 ) -> bool:
     """Whether there is a kernel for it: for what is linear in pieces, which its result tells apart."""
-    if act not in ("linear", "relu", "lrelu") or not use_kernels(x) or x.ndim < 2 or x.numel() == 0:
+    if act not in RECTIFIERS or not use_kernels(x) or x.ndim < 2 or x.numel() == 0:
         return False
     if act == "linear" and b is None and noise is None and clamp is None:
         return False  # nothing to do, or one product
@@ -94,7 +98,7 @@ def _is_one_pass(
         return False
     if noise is not None and not _is_one_for_all_channels(noise, x):
         return False
-    return scale > 0 and _slope(act, alpha) >= 0 and (clamp is None or clamp > 0)
+    return scale > 0 and slope_of(act, alpha) >= 0 and (clamp is None or clamp > 0)
 
 
 def _is_one_for_all_channels(noise: Tensor, x: Tensor) -> bool:
@@ -104,5 +108,6 @@ def _is_one_for_all_channels(noise: Tensor, x: Tensor) -> bool:
     )
 
 
-def _slope(act: Activation, alpha: float) -> float:
+def slope_of(act: Activation, alpha: float = LEAK) -> float:
+    """Of one of ``RECTIFIERS``, for negative inputs."""
     return {"linear": 1.0, "relu": 0.0}.get(act, alpha)

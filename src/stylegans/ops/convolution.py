@@ -89,7 +89,8 @@ def conv2d_resample(
 
 
 def _biased(x: Tensor, bias: Tensor | None) -> Tensor:
-    return x if bias is None else x + bias[:, None, None]
+    """In place, on a result that no one else has seen."""
+    return x if bias is None else x.add_(bias[:, None, None])
 
 
 def _transposed(x: Tensor, w: Tensor, *, stride: int, groups: int) -> Tensor:

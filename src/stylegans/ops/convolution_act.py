@@ -7,13 +7,10 @@ convolution; what is left is the rectifier, in place. The gradients of any order
 import torch.nn.functional as F
 from torch import Tensor
 
-from stylegans.ops.activation import ACTIVATIONS, LEAK, Activation, bias_act
+from stylegans.ops.activation import ACTIVATIONS, RECTIFIERS, Activation, bias_act, slope_of
 from stylegans.ops.convolution import conv2d_resample
 from stylegans.ops.dispatch import use_kernels
 from stylegans.ops.resample import Pair
-
-RECTIFIERS: tuple[Activation, ...] = ("linear", "relu", "lrelu")
-"""Activations that commute with a positive factor."""
 
 
 def conv2d_act(
@@ -58,5 +55,5 @@ def conv2d_act(
 def rectified_(x: Tensor, act: Activation, clamp: float | None) -> Tensor:
     """One of ``RECTIFIERS`` in place, and clamp."""
     if act != "linear":
-        x = F.leaky_relu_(x, LEAK if act == "lrelu" else 0.0)
+        x = F.leaky_relu_(x, slope_of(act))
     return x if clamp is None else x.clamp(-clamp, clamp)

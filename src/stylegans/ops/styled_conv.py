@@ -2,28 +2,23 @@
 
 Without gradients to keep, the passes over large feature maps are what is left to save beside the convolutions
 themselves. Where maps are larger than weights, the style, the demodulation and the gain go into each sample's weights
-(the leaky ReLU commutes with a positive factor), the bias into the convolution; noise and activation are added in
-place. Where weights are the larger, they stay as they are, packed once for all pictures, and the small maps are scaled.
+(the leaky ReLU commutes with a positive factor), the bias into the convolution; noise and activation follow in place.
+Where weights are the larger, they stay as they are, packed once for all pictures, and the small maps are scaled.
 """
 
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from stylegans.ops import winograd
 from stylegans.ops.activation import bias_act
+from stylegans.ops.convolution import conv2d_resample
 from stylegans.ops.convolution_act import rectified_
 from stylegans.ops.dispatch import use_kernels
 from stylegans.ops.eager import eager
 from stylegans.ops.modulation import demodulation, modulated_conv2d
 from stylegans.ops.packed import Packed
-from stylegans.ops.resample import extent, oriented, pad
-
-PHASES_FROM = 128 * 128
-"""Pixels from which an upsampling convolution is computed as four without zeros: oneDNN's own transposed convolution
-of many pixels in channels_last reaches half of a convolution's speed on a CPU with AVX2, or less."""
+from stylegans.ops.resample import extent, upfirdn
 
 
 def styled_conv2d(
@@ -73,12 +68,8 @@ def styled_conv2d(
     for i in range(len(x)):
         w = (weight * (scales[i, :, None] * styles[i])[:, :, None, None]).to(x.dtype)
         own = noise[i] if noise is not None and noise.ndim == 4 and len(noise) > 1 else noise
-        y = (
-            _convolved(x[i : i + 1], w, bias.to(x.dtype))
-            if up == 1
-            else _upsampled(x[i : i + 1], w, f, bias.to(x.dtype))
-        )
-        drawn.append(_finished(y, own, clamp))
+        one = conv2d_resample(x[i : i + 1], w, f, bias.to(x.dtype), up=up, padding=1, flip_weight=up == 1)
+        drawn.append(_finished(one, own, clamp))
     return drawn[0] if len(drawn) == 1 else torch.cat(drawn)
 
 
@@ -119,46 +110,7 @@ def _finished(y: Tensor, noise: Tensor | None, clamp: float | None) -> Tensor:
     return rectified_(y, "lrelu", clamp)
 
 
-# --- one sample, its scales in the weights ----------------------------------------------------------------------------
-
-
-def _convolved(x: Tensor, w: Tensor, bias: Tensor) -> Tensor:
-    if winograd.suits(x, w):
-        return winograd.convolved(x, winograd.transformed(w), bias, padding=(1, 1))
-    return F.conv2d(x, w.contiguous(memory_format=torch.channels_last), bias, padding=1)
-
-
-def _upsampled(x: Tensor, w: Tensor, f: Tensor | None, bias: Tensor) -> Tensor:
-    return _filtered(_transposed(x, w), f, bias)
-
-
-def _transposed(x: Tensor, w: Tensor) -> Tensor:
-    """Zeros between the pixels, convolved with ``w [O, I, 3, 3]``: ``[1, O, 2H + 1, 2W + 1]``."""
-    height, width = x.shape[2:]
-    if height * width < PHASES_FROM:
-        return F.conv_transpose2d(x, w.transpose(0, 1), stride=2)
-    t = torch.empty(
-        [1, len(w), 2 * height + 1, 2 * width + 1], dtype=x.dtype, device=x.device, memory_format=torch.channels_last
-    )
-    taps = (slice(None, None, 2), slice(1, 2))  # an even row sees two pixels, by the outer taps; an odd one one
-    for row in (0, 1):
-        for column in (0, 1):
-            phase = w[:, :, taps[row], taps[column]].flip([2, 3]).contiguous(memory_format=torch.channels_last)
-            t[:, :, row::2, column::2].copy_(F.conv2d(x, phase, padding=(1 - row, 1 - column)))
-    return t
-
-
-def _filtered(t: Tensor, f: Tensor | None, bias: Tensor | None = None) -> Tensor:
+def _filtered(t: Tensor, f: Tensor | None) -> Tensor:
     """The filter that follows a transposed convolution: ``[N, O, 2H + 1, 2W + 1]`` → ``[N, O, 2H, 2W]``."""
     kw, kh = extent(f)
-    left, right, top, bottom = (kw - 1) // 2, (kw - 2) // 2, (kh - 1) // 2, (kh - 2) // 2
-    kernel = _kernel(f, t)
-    if left == right >= 0 and top == bottom >= 0:  # the convolution pads without a copy
-        return F.conv2d(t, kernel, bias, padding=(top, left), groups=len(kernel))
-    return F.conv2d(pad(t, left, right, top, bottom), kernel, bias, groups=len(kernel))
-
-
-def _kernel(f: Tensor | None, t: Tensor) -> Tensor:
-    """The filter ``[kh, kw]`` for each channel, times 4 for the zeros between the pixels."""
-    taps = torch.ones([1, 1], device=t.device) if f is None else f
-    return (oriented(taps, flip=False) * 4).to(t.dtype).expand(t.shape[1], 1, -1, -1)
+    return upfirdn(t, f, padding=((kw - 1) // 2, (kw - 2) // 2, (kh - 1) // 2, (kh - 2) // 2), gain=4)
