@@ -20,10 +20,13 @@ from stylegans.networks.precision import Reducible
 from stylegans.networks.protocol import Noise
 from stylegans.nn.equalized import EqualizedLinear
 from stylegans.nn.fourier import FourierInput
+from stylegans.nn.packing import Packing
+from stylegans.ops.eager import freely
 from stylegans.ops.filtered_lrelu import filtered_lrelu
 from stylegans.ops.filters import lowpass
 from stylegans.ops.modulation import demodulation, modulated_conv2d
 from stylegans.ops.random import Source
+from stylegans.ops.scaled_conv import scaled_conv2d
 
 # --- the layers' bandwidths and sizes ---------------------------------------------------------------------------------
 
@@ -113,7 +116,7 @@ def _with_margin(config: StyleGAN3, rate: int, nominal: int) -> Size:
 # --- the networks -----------------------------------------------------------------------------------------------------
 
 
-class SynthesisLayer(Reducible):
+class SynthesisLayer(Reducible, Packing):
     """Modulated convolution and filtered leaky ReLU; for the picture a modulated 1×1 convolution alone.
 
     The input is divided by a moving average of its magnitude, which training follows (``track_magnitude``).
@@ -147,20 +150,30 @@ class SynthesisLayer(Reducible):
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """x ``[N, in, h, w]``, w ``[N, w_dim]`` → ``[N, out, h', w']``."""
         x = x.to(self.dtype)
-        styles, weight = self.affine(w), cast(Tensor, self.weight)
+        styles, weight = self.affine(w), self.weight
         input_gain = self.magnitude_ema.rsqrt()
         if self.to_rgb:
             styles = styles * (input_gain / math.sqrt(weight.shape[1]))
             x = modulated_conv2d(x, weight, styles, demodulate=False)
             return filtered_lrelu(x, self.bias, gain=1, slope=1, clamp=self.clamp)
         # demodulation takes both scales out again; these keep clear of its epsilon, and of float16's infinity
-        weight = weight * weight.square().sum(dim=[1, 2, 3], keepdim=True).rsqrt()
+        free = x.dtype is not torch.float16 and freely(x, weight, styles, self.bias)
+        squares = self.packed.squares(weight) if free else weight.square().sum(dim=[2, 3])
+        norms = squares.sum(dim=1).rsqrt()
         styles = styles * styles.square().mean(dim=1, keepdim=True).rsqrt()
-        x = modulated_conv2d(x, weight, styles, padding=weight.shape[2] - 1, demodulate=False)
-        x = x * (demodulation(weight, styles) * input_gain).to(x.dtype)[:, :, None, None]
+        scales = demodulation(weight, styles, squares=squares * norms.square()[:, None]) * input_gain
+        padding, bias = weight.shape[2] - 1, cast(Tensor, self.bias)
+        if free:
+            scales = scales * norms
+            x = scaled_conv2d(x, weight, styles, scales, bias=bias, padding=padding, packed=self.packed)
+            return self._rectified(x, None)
+        x = modulated_conv2d(x, weight * norms[:, None, None, None], styles, padding=padding, demodulate=False)
+        return self._rectified(x * scales.to(x.dtype)[:, :, None, None], bias)
+
+    def _rectified(self, x: Tensor, bias: Tensor | None) -> Tensor:
         return filtered_lrelu(
             x,
-            self.bias,
+            bias,
             up_filter=self.up_filter,
             down_filter=self.down_filter,
             up=self.up,

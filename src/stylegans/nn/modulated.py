@@ -1,7 +1,6 @@
 """The styled layers of StyleGAN2 (figure 2d): modulate, convolve, demodulate, add noise and bias, activate."""
 
 import math
-from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -9,15 +8,15 @@ from torch import Tensor, nn
 from stylegans.config.sizes import Size
 from stylegans.nn.equalized import EqualizedLinear
 from stylegans.nn.noise import NoiseInput
+from stylegans.nn.packing import Packing
 from stylegans.ops.activation import bias_act
 from stylegans.ops.modulation import modulated_conv2d
-from stylegans.ops.packed import Packed
 from stylegans.ops.random import Source
 from stylegans.ops.resample import fir_filter
 from stylegans.ops.styled_conv import styled_conv2d
 
 
-class StyledConv(nn.Module):
+class StyledConv(Packing):
     """One 3×3 layer of the synthesis network, ``[N, in, H, W]`` and w ``[N, w_dim]`` → ``[N, out, H·up, W·up]``.
 
     Its weights carry no equalising scale: demodulation takes any scale out.
@@ -44,7 +43,6 @@ class StyledConv(nn.Module):
         self.noise = NoiseInput(size) if use_noise else None
         self.register_buffer("f", fir_filter(resample_filter), persistent=False)
         self.up, self.clamp = up, clamp
-        self.packed = Packed()
 
     def forward(self, x: Tensor, w: Tensor, *, noise: str, generator: Source = None, gain: float = 1.0) -> Tensor:
         size = x.shape[2] * self.up, x.shape[3] * self.up
@@ -58,12 +56,8 @@ class StyledConv(nn.Module):
             up=self.up,
             gain=math.sqrt(2) * gain,
             clamp=None if self.clamp is None else self.clamp * gain,
-            packed=None if self.training or self.weight.requires_grad else self.packed,
+            packed=self.packed,
         )
-
-    def train(self, mode: bool = True) -> Self:
-        self.packed = Packed()  # a fused optimizer changes weights without a trace
-        return super().train(mode)
 
 
 class ToRGB(nn.Module):

@@ -80,7 +80,7 @@ def _spread(g: Tensor, w: Tensor, geometry: Geometry, size: Pair) -> Tensor:
 
 
 def _by_phases(g: Tensor, w: Tensor) -> Tensor:
-    """``[N, I, H, W]`` and ``[I, O, 3, 3]`` → ``[N, O, 2H + 1, 2W + 1]``: four convolutions, none of which sees a zero."""
+    """``[N, I, H, W]`` and ``[I, O, 3, 3]`` → ``[N, O, 2H + 1, 2W + 1]``: by four convolutions that see no zeros."""
     height, width = g.shape[2:]
     shape = [len(g), w.shape[1], 2 * height + 1, 2 * width + 1]
     t = torch.empty(shape, dtype=g.dtype, memory_format=torch.channels_last)

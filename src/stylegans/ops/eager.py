@@ -17,3 +17,11 @@ def eager(x: Tensor) -> bool:
         or forward_ad._current_level >= 0
         or type(x) not in (Tensor, torch.nn.Parameter)
     )
+
+
+def freely(*tensors: Tensor | None) -> bool:
+    """Whether what is computed of these may be written in place: on a CPU, without gradients to keep or a tracer."""
+    given = [tensor for tensor in tensors if tensor is not None]
+    if any(tensor.device.type != "cpu" or not eager(tensor) for tensor in given):
+        return False
+    return not (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given))

@@ -7,10 +7,13 @@ downsampling again, what is left of them is what the continuous function would h
 import math
 from collections.abc import Sequence
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from stylegans.ops.activation import LEAK, bias_act
 from stylegans.ops.dispatch import use_kernels
+from stylegans.ops.eager import eager, freely
 from stylegans.ops.polyphase import polyphase
 from stylegans.ops.resample import sides, upfirdn
 
@@ -66,12 +69,26 @@ def filtered_lrelu(
     x = bias_act(x, b)
     if up_filter is None or plain:
         x = upfirdn(x, up_filter, up=up, padding=padding, gain=up**2, flip=flip, plain=plain)
+        x = bias_act(x, act="lrelu", alpha=slope, gain=gain, clamp=clamp)
     else:
-        x = polyphase(x, up_filter, up=up, padding=padding, gain=up**2 * gain, flip=flip)
-        gain = 1  # scaled filters save a pass over the large signal: the rectifier commutes with a positive factor
-    x = bias_act(x, act="lrelu", alpha=slope, gain=gain, clamp=clamp)
+        # What is a pass over the small signal or the taps needs none over the large one: the rectifier commutes with a
+        # positive factor, and hardly any signal reaches the bound.
+        gain *= up**2
+        reached = clamp is not None and not _stays_below(clamp, x, up_filter, up=up, gain=gain)
+        rectify = F.leaky_relu_ if freely(x) else F.leaky_relu
+        x = rectify(polyphase(x, up_filter, up=up, padding=padding, gain=gain, flip=flip), slope)
+        x = x.clamp(-clamp, clamp) if clamp is not None and reached else x
     if down_filter is None and down == 1:
         return x
     if down_filter is None or plain:
         return upfirdn(x, down_filter, down=down, flip=flip, plain=plain)
     return polyphase(x, down_filter, down=down, flip=flip)
+
+
+def _stays_below(bound: float, x: Tensor, f: Tensor, *, up: int, gain: float) -> bool:
+    """Whether the upsampled signal surely does, by its largest sample and the taps that one output sees."""
+    if x.device.type != "cpu" or not eager(x) or x.numel() == 0:
+        return False  # to ask a GPU would be to wait for it
+    low, high = torch.aminmax(x.detach())
+    sums = F.pad(f.abs(), [0, -len(f) % up]).view(-1, up).sum(dim=0) if f.ndim == 1 else f.abs().sum().sqrt()
+    return max(-low.item(), high.item()) * sums.max().item() ** 2 * gain < bound

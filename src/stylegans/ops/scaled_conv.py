@@ -1,0 +1,76 @@
+"""A convolution between two scales, that of its inputs and that of its outputs: modulation and demodulation, without
+gradients, fast on a CPU.
+
+Without gradients to keep, the passes over large feature maps are what is left to save beside the convolution itself.
+Where maps are larger than weights, the scales go into each sample's weights, and the bias into the convolution. Where
+weights are the larger, they stay as they are, packed once for all pictures, and the small maps are scaled.
+"""
+
+import torch
+from torch import Tensor
+
+from stylegans.ops.convolution import conv2d_resample
+from stylegans.ops.packed import Packed
+from stylegans.ops.resample import extent, upfirdn
+
+
+def scaled_conv2d(
+    x: Tensor,
+    weight: Tensor,
+    styles: Tensor,
+    scales: Tensor,
+    *,
+    bias: Tensor,
+    padding: int,
+    f: Tensor | None = None,
+    up: int = 1,
+    packed: Packed | None = None,
+) -> Tensor:
+    """scales · conv(styles · x) + bias, a tensor that no one else has seen.
+
+    Args:
+        x: ``[N, I, H, W]``.
+        weight: ``[O, I, kh, kw]``; correlates where ``up`` is 1, else convolves.
+        styles: ``[N, I]``.
+        scales: ``[N, O]``.
+        bias: ``[O]``.
+        padding: relative to the upsampled map; 1 where ``up`` is 2.
+        f: the filter of an upsampling layer, ``[k, k]``.
+        up: 1 or 2, of which the latter takes 3×3 weights.
+        packed: what is known of ``weight`` from earlier calls.
+    """
+    height, width = x.shape[2:]
+    maps = height * width * (x.shape[1] + weight.shape[0] * up**2)
+    if maps < weight.numel():
+        return _shared(x, weight, styles, scales, bias, padding, f, up, packed or Packed())
+    drawn = []
+    for i in range(len(x)):
+        w = (weight * (scales[i, :, None] * styles[i])[:, :, None, None]).to(x.dtype)
+        drawn.append(conv2d_resample(x[i : i + 1], w, f, bias.to(x.dtype), up=up, padding=padding, flip_weight=up == 1))
+    return drawn[0] if len(drawn) == 1 else torch.cat(drawn)
+
+
+def _shared(
+    x: Tensor,
+    weight: Tensor,
+    styles: Tensor,
+    scales: Tensor,
+    bias: Tensor,
+    padding: int,
+    f: Tensor | None,
+    up: int,
+    packed: Packed,
+) -> Tensor:
+    """One weight for all samples, whose small maps are scaled before and after."""
+    x = x * styles.to(x.dtype)[:, :, None, None]
+    if up == 1:
+        y = packed.conv2d(x, weight, padding=padding)
+    else:
+        y = _filtered(packed.conv_transpose2d(x, weight, stride=2), f)
+    return y.mul_(scales.to(y.dtype)[:, :, None, None]).add_(bias.to(y.dtype)[:, None, None])
+
+
+def _filtered(t: Tensor, f: Tensor | None) -> Tensor:
+    """The filter that follows a transposed convolution: ``[N, O, 2H + 1, 2W + 1]`` → ``[N, O, 2H, 2W]``."""
+    kw, kh = extent(f)
+    return upfirdn(t, f, padding=((kw - 1) // 2, (kw - 2) // 2, (kh - 1) // 2, (kh - 2) // 2), gain=4)
