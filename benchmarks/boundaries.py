@@ -13,7 +13,6 @@ continues the training.
 """
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,25 +20,22 @@ from unittest import mock
 
 import numpy as np
 import torch
+from short_training import RESULTS, report, trained
 from torch import Tensor, nn
 
-from stylegans import load
 from stylegans.config import Run
 from stylegans.config.adjust import with_channels, with_labels, with_size
 from stylegans.data.images import ImageDataset, open_dataset
 from stylegans.files import pictures
-from stylegans.files.atomic import write_text
 from stylegans.networks.protocol import Generator
 from stylegans.presets import delta, get
 from stylegans.runs.machine import tune_allocator
-from stylegans.runs.run import Finished, run
 from stylegans.tools.directions import Direction, Move, apply_direction, boundary, find_boundary, strip
 from stylegans.tools.directions.apply import caption
 from stylegans.tools.directions.labels import class_scores
 from stylegans.tools.figures.sheet import Group, layout
 from stylegans.tools.generate import classes, render, styles
 
-RESULTS = Path(__file__).parent / "results"
 STRENGTHS = (0.0, 1.0, 2.0, 3.0)
 SHOWN, SCALE = 3, 2
 """Latents whose pictures are shown for each class, and how many times as large."""
@@ -55,14 +51,6 @@ def configured(data: Path, *, kimg: float) -> Run:
     config = delta.training(config, kimg=kimg, batch=16)
     outputs = replace(config.outputs, device="cpu")
     return replace(config, data=replace(config.data, path=str(data), labels=True), outputs=outputs)
-
-
-def trained(data: Path, out: Path, *, kimg: float) -> tuple[Generator, float]:
-    """The generator, and the seconds its training took."""
-    for event in run(configured(data, kimg=kimg), open_dataset(data, labels=True), out):
-        if isinstance(event, Finished):
-            return load(f"{out}@newest"), event.seconds
-    raise RuntimeError("a run ends by saying so")
 
 
 # --- the judge ------------------------------------------------------------------------------------------------------
@@ -187,7 +175,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     tune_allocator()
-    G, seconds = trained(options.data, options.out, kimg=options.kimg)
+    G, seconds = trained(configured(options.data, kimg=options.kimg), options.out)
     data = open_dataset(options.data, labels=True)
     judge, right = learnt(data)
     names = data.label_names or [f"class {number}" for number in range(data.c_dim)]
@@ -200,8 +188,7 @@ def main() -> None:
         "judge right on real pictures held out": round(right, 4),
     }
     facts |= measured(G, judge, names, samples=options.samples, num=options.num)
-    write_text(RESULTS / "boundaries.json", json.dumps(facts, indent=1) + "\n")
-    print(json.dumps(facts, indent=1))
+    report("boundaries", facts)
 
 
 if __name__ == "__main__":

@@ -10,19 +10,17 @@ the training.
 """
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from short_training import RESULTS, report, trained
 
-from stylegans import load
 from stylegans.config import Optimizer, Run
 from stylegans.config.adjust import with_channels
 from stylegans.data.images import open_dataset
 from stylegans.files import pictures
-from stylegans.files.atomic import write_text
 from stylegans.metrics.measurement import Measurement
 from stylegans.metrics.reals import RealFeatures
 from stylegans.metrics.recipes import recipes_of
@@ -30,9 +28,7 @@ from stylegans.metrics.suite import Suite
 from stylegans.networks.protocol import Generator
 from stylegans.presets import delta, get
 from stylegans.runs.machine import tune_allocator
-from stylegans.runs.run import Finished, run
 
-RESULTS = Path(__file__).parent / "results"
 METRICS = (
     *("ppl_alex_zfull", "ppl_alex_wfull", "ppl_alex_zend", "ppl_alex_wend", "ppl2_alex_wend"),
     *("mix_mobilenet", "fd_mobilenet", "kd_mobilenet", "pr_mobilenet", "dc_mobilenet"),
@@ -54,14 +50,6 @@ def configured(data: Path, *, kimg: float) -> Run:
     )
     outputs = replace(config.outputs, device="cpu", snapshot_kimg=5, checkpoint_kimg=5)
     return replace(config, data=replace(config.data, path=str(data)), outputs=outputs)
-
-
-def trained(data: Path, out: Path, *, kimg: float) -> tuple[Generator, float]:
-    """The generator, and the seconds its training took."""
-    for event in run(configured(data, kimg=kimg), open_dataset(data), out):
-        if isinstance(event, Finished):
-            return load(f"{out}@newest"), event.seconds
-    raise RuntimeError("a run ends by saying so")
 
 
 def measured(G: Generator, data: Path, *, num: int) -> dict[str, float]:
@@ -91,12 +79,11 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     tune_allocator()
-    G, seconds = trained(options.data, options.out, kimg=options.kimg)
+    G, seconds = trained(configured(options.data, kimg=options.kimg), options.out)
     show(G)
     facts = {"kimg": options.kimg, "seconds": round(seconds), "generated": options.num}
     facts |= measured(G, options.data, num=options.num)
-    write_text(RESULTS / "path-length.json", json.dumps(facts, indent=1) + "\n")
-    print(json.dumps(facts, indent=1))
+    report("path-length", facts)
 
 
 if __name__ == "__main__":

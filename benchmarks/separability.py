@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
+from short_training import RESULTS, report, trained
 from torch import Tensor
 
-from stylegans import load
 from stylegans.config import Optimizer, Run
 from stylegans.data.images import ImageDataset, open_dataset
 from stylegans.files import pictures
@@ -37,9 +37,7 @@ from stylegans.metrics.suite import Suite, last
 from stylegans.networks.protocol import Generator
 from stylegans.presets import delta, get
 from stylegans.runs.machine import tune_allocator
-from stylegans.runs.run import Finished, run
 
-RESULTS = Path(__file__).parent / "results"
 SIZE, FINE = 32, 8
 """Of a picture, and how many times finer it is drawn, for smooth edges."""
 FACTORS = ("warm", "right", "low", "large", "bright background")
@@ -105,14 +103,6 @@ def configured(data: Path, *, kimg: float) -> Run:
     )
     outputs = replace(config.outputs, device="cpu", snapshot_kimg=5, checkpoint_kimg=5)
     return replace(config, data=replace(config.data, path=str(data)), outputs=outputs)
-
-
-def trained(data: Path, out: Path, *, kimg: float) -> tuple[Generator, float]:
-    """The generator, and the seconds its training took."""
-    for event in run(configured(data, kimg=kimg), open_dataset(data), out):
-        if isinstance(event, Finished):
-            return load(f"{out}@newest"), event.seconds
-    raise RuntimeError("a run ends by saying so")
 
 
 def measured(G: Generator, data: Path, *, num: int) -> dict[str, Any]:
@@ -187,13 +177,11 @@ def main() -> None:
     data = options.out / "data"
     if not (data / "dataset.json").exists():
         make(data)
-    G, seconds = trained(data, options.out / "run", kimg=options.kimg)
+    G, seconds = trained(configured(data, kimg=options.kimg), options.out / "run")
     show(data, G)
     result = {"pictures": DRAWN, "judged": JUDGED, "resolution": SIZE, "kimg": options.kimg, "seconds": round(seconds)}
     result |= measured(G, data, num=options.num)
-    text = json.dumps(result, indent=1)
-    write_text(RESULTS / "separability.json", f"{text}\n")
-    print(text)
+    report("separability", result)
 
 
 if __name__ == "__main__":

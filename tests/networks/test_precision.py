@@ -44,11 +44,29 @@ def discriminator(name="stylegan2"):
     return build_discriminator(DISCRIMINATORS[name]).eval()
 
 
-def gradient(network, x, y):
-    """Of a linear loss with respect to all parameters, as one vector."""
-    network.zero_grad()
-    (network(x) * y).mean().backward()
-    return torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
+def output(network, x, y):
+    """Of ``network``, after the backward of a linear loss."""
+    found = network(x)
+    assert found.dtype == torch.float32
+    (found * y).mean().backward()
+    return found
+
+
+@pytest.fixture
+def errors(relative_error):
+    """How far off, in another precision, what is computed is, and the gradient that its backward leaves."""
+
+    def computed(network, compute):
+        network.zero_grad()
+        value = compute()
+        return value.detach(), torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
+
+    def compared(network, compute, dtype, *, from_resolution=None):
+        exact = computed(network, compute)
+        set_precision(network, dtype, from_resolution=from_resolution)
+        return map(relative_error, computed(network, compute), exact)
+
+    return compared
 
 
 def pictures(seed=1):
@@ -94,79 +112,56 @@ def test_float16_is_for_the_four_finest_resolutions_of_256_as_published(network)
 
 
 @pytest.mark.parametrize("name", GENERATORS)
-def test_pictures_in_bfloat16_differ_by_two_percent_and_gradients_by_twelve(name, relative_error):
+def test_pictures_in_bfloat16_differ_by_two_percent_and_gradients_by_twelve(name, errors):
     network, z, y = generator(name), latents(), smooth()
-    exact, exact_gradient = network(z).detach(), gradient(network, z, y)
-    set_precision(network, torch.bfloat16, from_resolution=8)
-    reduced = network(z)
-    assert reduced.dtype == torch.float32
-    assert 0 < relative_error(reduced, exact) < 2e-2
-    found = gradient(network, z, y)
-    assert found.isfinite().all()
-    assert relative_error(found, exact_gradient) < 0.12
+    picture, gradient = errors(network, lambda: output(network, z, y), torch.bfloat16, from_resolution=8)
+    assert 0 < picture < 2e-2
+    assert gradient < 0.12
 
 
 @pytest.mark.parametrize("name", DISCRIMINATORS)
-def test_scores_in_bfloat16_differ_by_two_percent_and_gradients_by_twelve(name, relative_error):
+def test_scores_in_bfloat16_differ_by_two_percent_and_gradients_by_twelve(name, errors):
     network, x, y = discriminator(name), pictures(), torch.ones(4, 1)
-    exact, exact_gradient = network(x).detach(), gradient(network, x, y)
-    set_precision(network, torch.bfloat16, from_resolution=8)
-    reduced = network(x)
-    assert reduced.dtype == torch.float32
-    assert 0 < relative_error(reduced, exact) < 2e-2
-    found = gradient(network, x, y)
-    assert found.isfinite().all()
-    assert relative_error(found, exact_gradient) < 0.12
+    score, gradient = errors(network, lambda: output(network, x, y), torch.bfloat16, from_resolution=8)
+    assert 0 < score < 2e-2
+    assert gradient < 0.12
 
 
 @pytest.mark.parametrize("name", CLAMPED)
-def test_pictures_in_float16_differ_by_two_in_a_thousand_and_gradients_by_two_percent(name, relative_error):
+def test_pictures_in_float16_differ_by_two_in_a_thousand_and_gradients_by_two_percent(name, errors):
     network, z, y = generator(name), latents(), smooth()
-    exact, exact_gradient = network(z).detach(), gradient(network, z, y)
-    set_precision(network, torch.float16)
-    assert 0 < relative_error(network(z), exact) < 2e-3
-    found = gradient(network, z, y)
-    assert found.isfinite().all()
-    assert relative_error(found, exact_gradient) < 2e-2
+    picture, gradient = errors(network, lambda: output(network, z, y), torch.float16)
+    assert 0 < picture < 2e-3
+    assert gradient < 2e-2
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.bfloat16, 4e-2), (torch.float16, 2e-2)])
-def test_r1_needs_no_other_precision_than_the_scores(dtype, tolerance, relative_error):
+def test_r1_needs_no_other_precision_than_the_scores(dtype, tolerance, errors):
     """Its value and its gradient are no further off than those of the game."""
     network = discriminator()
 
     def penalty():
-        network.zero_grad()
         x = pictures().requires_grad_()
         (slope,) = torch.autograd.grad(network(x).sum(), x, create_graph=True)
         squared = slope.square().sum(dim=[1, 2, 3])
         squared.mean().backward()
-        return squared.detach(), torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
+        return squared
 
-    exact, exact_gradient = penalty()
-    set_precision(network, dtype, from_resolution=8)
-    found, found_gradient = penalty()
-    assert relative_error(found, exact) < tolerance
-    assert relative_error(found_gradient, exact_gradient) < tolerance
+    assert all(error < tolerance for error in errors(network, penalty, dtype, from_resolution=8))
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.bfloat16, 0.1), (torch.float16, 0.03)])
-def test_path_lengths_need_no_other_precision_than_the_pictures(dtype, tolerance, relative_error):
+def test_path_lengths_need_no_other_precision_than_the_pictures(dtype, tolerance, errors):
     network, z, y = generator(), latents(), pictures()
 
     def penalty():
-        network.zero_grad()
         ws = network.mapping(z)
         (slope,) = torch.autograd.grad((network.synthesis(ws) * y).sum() / 32, ws, create_graph=True)
         lengths = slope.square().sum(dim=2).mean(dim=1).sqrt()
         (lengths - lengths.detach().mean() / 2).square().mean().backward()
-        return lengths.detach(), torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
+        return lengths
 
-    exact, exact_gradient = penalty()
-    set_precision(network, dtype, from_resolution=8)
-    found, found_gradient = penalty()
-    assert relative_error(found, exact) < tolerance
-    assert relative_error(found_gradient, exact_gradient) < tolerance
+    assert all(error < tolerance for error in errors(network, penalty, dtype, from_resolution=8))
 
 
 def test_float16_bounds_activations_and_float32_takes_the_bound_away():

@@ -34,16 +34,13 @@ def test_convolution_equals_the_one_published_for_tensorflow(golden, relative_er
 @pytest.mark.parametrize(("up", "down"), [(1, 1), (2, 1), (1, 2), (2, 2)])
 @pytest.mark.parametrize("kernel", [1, 3])
 @pytest.mark.parametrize("flip_weight", [True, False])
-def test_merged_steps_equal_the_definition_with_their_derivatives(up, down, kernel, flip_weight):
+def test_merged_steps_equal_the_definition_with_their_derivatives(up, down, kernel, flip_weight, with_derivatives):
     f = fir_filter((1, 2, 5, 3)).double()
     x = torch.randn(2, 3, 6, 8, dtype=torch.float64, requires_grad=True)
     w = torch.randn(4, 3, kernel, kernel, dtype=torch.float64, requires_grad=True)
-    results = []
-    for plain in (True, False):
-        y = conv2d_resample(x, w, f, up=up, down=down, padding=kernel // 2, flip_weight=flip_weight, plain=plain)
-        first = torch.autograd.grad(y.pow(3).sum(), [x, w], create_graph=True)
-        second = torch.autograd.grad(sum(g.pow(2).sum() for g in first), [x, w])
-        results.append((y, *first, *second))
-    assert results[0][0].shape == (2, 4, 6 * up // down, 8 * up // down)
-    for expected, found in zip(*results, strict=True):
-        torch.testing.assert_close(found, expected)
+    options = {"up": up, "down": down, "padding": kernel // 2, "flip_weight": flip_weight}
+    expected, found = (
+        with_derivatives(conv2d_resample(x, w, f, plain=plain, **options), [x, w]) for plain in (True, False)
+    )
+    assert expected[0].shape == (2, 4, 6 * up // down, 8 * up // down)
+    torch.testing.assert_close(found, expected)

@@ -21,19 +21,16 @@ def test_modulated_convolution_equals_the_published_one(golden, relative_error, 
 
 @pytest.mark.parametrize("demodulate", [True, False])
 @pytest.mark.parametrize("up", [1, 2])
-def test_fast_form_equals_per_sample_weights_with_first_and_second_derivatives(demodulate, up):
+def test_fast_form_equals_per_sample_weights_with_first_and_second_derivatives(demodulate, up, with_derivatives):
     x = torch.randn(2, 3, 5, 4, dtype=torch.float64, requires_grad=True)
     w = torch.randn(4, 3, 3, 3, dtype=torch.float64, requires_grad=True)
     s = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
     f = fir_filter((1, 3, 3, 1)).double()
-    results = []
-    for plain in (True, False):
-        y = modulated_conv2d(x, w, s, f=f, up=up, padding=1, demodulate=demodulate, plain=plain)
-        first = torch.autograd.grad(y.pow(3).sum(), [x, w, s], create_graph=True)
-        second = torch.autograd.grad(sum(g.pow(2).sum() for g in first), [x, w, s])
-        results.append((y, *first, *second))
-    for expected, found in zip(*results, strict=True):
-        torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+    options = {"f": f, "up": up, "padding": 1, "demodulate": demodulate}
+    expected, found = (
+        with_derivatives(modulated_conv2d(x, w, s, plain=plain, **options), [x, w, s]) for plain in (True, False)
+    )
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
 
 
 def test_demodulation_takes_the_scale_of_the_style_out():

@@ -142,6 +142,12 @@ def _strided(x: Tensor, f: Tensor, r: Resampling) -> Tensor:
 def _kernel(x: Tensor, f: Tensor, r: Resampling) -> Tensor:
     from stylegans.ops.kernels.upfirdn import upfirdn as kernel  # only where there is Triton
 
+    if f.ndim == 1:
+        across = f[None, :], r._replace(up_y=1, down_y=1, top=0, bottom=0)
+        along = f[:, None], r._replace(up_x=1, down_x=1, left=0, right=0)
+        # the pass that makes the picture taller comes last, one that makes it shorter first
+        (f1, first), (f2, last) = (along, across) if r.up_y <= r.down_y else (across, along)
+        return _kernel(_kernel(x, f1, first._replace(gain=1)), f2, last)
     around = (r.left, r.right, r.top, r.bottom)
     return kernel(x, f, up=(r.up_x, r.up_y), down=(r.down_x, r.down_y), padding=around, flip=r.flip, gain=r.gain)
 

@@ -1,7 +1,14 @@
+import shutil
+from pathlib import Path
+from types import ModuleType
+
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stylegans.errors import MissingFile, UserError
+from stylegans.metrics.features import lpips, mobilenet
 from stylegans.metrics.features.packed import SCALE, pack, unpack
 
 
@@ -29,3 +36,17 @@ def test_a_dense_layers_weight_is_a_1x1_convolutions(outputs, inputs) -> None:
 def test_a_channel_of_zeros_stays_zero() -> None:
     integers, scale = pack(torch.zeros(2, 3, 1, 1))
     assert torch.equal(unpack({"w": integers, "w" + SCALE: scale})["w"], torch.zeros(2, 3, 1, 1))
+
+
+@pytest.mark.parametrize("embedded", [lpips, mobilenet])
+def test_weights_that_are_not_the_published_are_refused(embedded: ModuleType, tmp_path: Path) -> None:
+    copy = tmp_path / "weights.safetensors"
+    shutil.copy(embedded.WEIGHTS, copy)
+    embedded.load_file(copy)
+    content = bytearray(copy.read_bytes())
+    content[-1] ^= 1
+    copy.write_bytes(content)
+    with pytest.raises(UserError, match="not the feature network that was published"):
+        embedded.load_file(copy)
+    with pytest.raises(MissingFile, match="missing"):
+        embedded.load_file(tmp_path / "nothing")

@@ -28,7 +28,7 @@ def device() -> str:
 
 
 @pytest.fixture(scope="session")
-def twins() -> Callable[..., list[tuple[Tensor, Tensor]]]:
+def twins(with_derivatives: Callable[..., list[Tensor]]) -> Callable[..., list[tuple[Tensor, Tensor]]]:
     """Pairs (kernel, plain PyTorch in float64) of an op's value, first and second derivatives."""
 
     def both(op: Callable[..., Tensor], inputs: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
@@ -36,10 +36,7 @@ def twins() -> Callable[..., list[tuple[Tensor, Tensor]]]:
         for by_kernel in (True, False):
             with kernels(by_kernel):
                 wanted = [t.to(t.dtype if by_kernel else torch.float64).detach().requires_grad_() for t in inputs]
-                y = op(*wanted)
-                first = torch.autograd.grad(y.pow(3).sum(), wanted, create_graph=True)
-                second = torch.autograd.grad(sum(g.pow(2).sum() for g in first), wanted)
-                results.append((y, *first, *second))
+                results.append(with_derivatives(op(*wanted), wanted))
         return list(zip(*results, strict=True))
 
     return both

@@ -29,33 +29,12 @@ def upfirdn(
 
     Args:
         x: ``[N, C, H, W]``.
-        f: taps ``[kh, kw]``, or ``[k]`` for one pass along each axis.
+        f: taps ``[kh, kw]``.
         up, down: (x, y).
         padding: (left, right, top, bottom).
         flip: correlate instead of convolve.
         gain: scale of the result.
     """
-    if f.ndim == 2:
-        return _pass(x, f, up=up, down=down, padding=padding, flip=flip, gain=gain)
-    left, right, top, bottom = padding
-    across, along = (left, right, 0, 0), (0, 0, top, bottom)
-    if up[1] <= down[1]:  # the pass that makes the picture taller comes last, one that makes it shorter first
-        x = _pass(x, f[:, None], up=(1, up[1]), down=(1, down[1]), padding=along, flip=flip, gain=1)
-        return _pass(x, f[None, :], up=(up[0], 1), down=(down[0], 1), padding=across, flip=flip, gain=gain)
-    x = _pass(x, f[None, :], up=(up[0], 1), down=(down[0], 1), padding=across, flip=flip, gain=1)
-    return _pass(x, f[:, None], up=(1, up[1]), down=(1, down[1]), padding=along, flip=flip, gain=gain)
-
-
-def _pass(
-    x: Tensor,
-    f: Tensor,
-    *,
-    up: tuple[int, int],
-    down: tuple[int, int],
-    padding: tuple[int, int, int, int],
-    flip: bool,
-    gain: float,
-) -> Tensor:
     x, f = dense(x), f.contiguous()
     (n, c, h, w), (kh, kw), (left, right, top, bottom) = x.shape, f.shape, padding
     height = (h * up[1] + top + bottom - kh) // down[1] + 1

@@ -12,7 +12,7 @@ from stylegans.tools.perceptual import open_perceptual
 
 def _kind(module: ModuleType, draw: Callable[[Generator, Request], Figure]) -> Kind:
     """The figure of one of the modules here, which say by model and request why it cannot be had."""
-    return Kind(module.NAME, module.TITLE, module.missing, draw)
+    return Kind(module.NAME, module.TITLE, draw, module.missing)
 
 
 def _by_path_length(G: Generator, r: Request) -> Figure:
@@ -35,8 +35,12 @@ ANALYSES: dict[str, Kind] = {
                 G, r.seeds, seed=r.seed, truncation=r.truncation, label=r.label
             ),
         ),
-        _kind(fixed_crop, lambda G, r: fixed_crop.fixed_crops(G, r.seeds, truncation=r.truncation, label=r.label)),
-        _kind(path_lengths, _by_path_length),
+        Kind(
+            fixed_crop.NAME,
+            fixed_crop.TITLE,
+            lambda G, r: fixed_crop.fixed_crops(G, r.seeds, truncation=r.truncation, label=r.label),
+        ),
+        Kind(path_lengths.NAME, path_lengths.TITLE, _by_path_length),
         _kind(shares, lambda _, r: shares.shares_over_training(r.log or ())),
         _kind(projections, _projections),
     )

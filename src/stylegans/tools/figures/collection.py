@@ -47,20 +47,24 @@ class Kind:
 
     name: str
     title: str
-    missing: Callable[[Generator, Request], str | None]
-    """Why a model cannot have it, so requested; None: it can."""
     draw: Callable[[Generator, Request], Figure]
+    missing: Callable[[Generator, Request], str | None] = lambda G, request: None
+    """Why a model cannot have it, so requested; None: it can, as by default every model."""
 
 
 def _kind(module: ModuleType, draw: Callable[[Generator, Request], Figure]) -> Kind:
     """The figure of one of the modules here, which say by the model alone why it cannot have it."""
-    return Kind(module.NAME, module.TITLE, lambda G, _: module.missing(G), draw)
+    return Kind(module.NAME, module.TITLE, draw, lambda G, _: module.missing(G))
 
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        _kind(samples, lambda G, r: samples.uncurated(G, r.seeds, truncation=r.truncation, label=r.label)),
+        Kind(
+            samples.NAME,
+            samples.TITLE,
+            lambda G, r: samples.uncurated(G, r.seeds, truncation=r.truncation, label=r.label),
+        ),
         _kind(mixing, lambda G, r: mixing.style_mixing(G, r.seeds, truncation=r.truncation, label=r.label)),
         _kind(
             stochastic,
@@ -72,8 +76,9 @@ KINDS: dict[str, Kind] = {
             contribution,
             lambda G, r: contribution.contributions(G, r.seeds, seed=r.seed, truncation=r.truncation, label=r.label),
         ),
-        _kind(
-            interpolation,
+        Kind(
+            interpolation.NAME,
+            interpolation.TITLE,
             lambda G, r: interpolation.interpolations(G, r.seeds, truncation=r.truncation, label=r.label),
         ),
     )

@@ -17,7 +17,6 @@ from stylegans.config.sizes import Size
 from stylegans.networks.protocol import Generator
 from stylegans.tools.curves import slopes, spline
 from stylegans.tools.figures.charts import stacked
-from stylegans.tools.figures.collection import Request
 from stylegans.tools.figures.crops import busiest, detail_size
 from stylegans.tools.figures.pictures import enough, equals, setting, shown
 from stylegans.tools.figures.samples import span
@@ -39,11 +38,6 @@ STEPS = 128
 
 SEGMENT = 128
 """Pixels that the column has at most."""
-
-
-def missing(G: Generator, request: Request) -> str | None:
-    """Why this model cannot have the figure: every model can."""
-    return None
 
 
 def fixed_crops(

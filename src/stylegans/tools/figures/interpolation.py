@@ -18,15 +18,10 @@ NAME, TITLE = "interpolations", "Interpolations"
 PAIRS, STEPS = 3, 7
 
 
-def missing(G: Generator) -> str | None:
-    """Why this model cannot have the figure: every model can; without a mapping network it has the rows of Z."""
-    return None
-
-
 def interpolations(
     G: Generator, seeds: Sequence[int] = (0,), *, truncation: float = 1.0, label: Label | None = None
 ) -> Figure:
-    """From one picture to another along a great circle in Z, and below straight in W.
+    """From one picture to another along a great circle in Z, and below straight in W (of a model with a mapping).
 
     Args:
         seeds: of the end points, two and two; where there are too few, those that follow the last.

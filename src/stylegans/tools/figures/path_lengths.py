@@ -6,16 +6,16 @@ from. The path length of one picture is the mean over random directions of what 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from stylegans.losses import path_length
 from stylegans.metrics.perceptual_path_length import EPSILON, Path, distances_of
-from stylegans.networks.protocol import Generator, device_of, has_mapping_network
+from stylegans.networks.protocol import Generator, device_of
+from stylegans.tools.directions import space_of
 from stylegans.tools.figures.charts import BLUE, GREY, ORANGE, chart, rounded, stacked
-from stylegans.tools.figures.collection import Request
 from stylegans.tools.figures.pictures import draw, enough, equals, number, panels, setting
 from stylegans.tools.figures.sheet import Figure, Group, layout
 from stylegans.tools.generate import Label, labels, latents, styles
@@ -48,11 +48,6 @@ class Lengths:
     """d(G(w), G(w + ε δ)) / ε², the mean over directions δ to other w: [N]."""
     jacobian: np.ndarray
     """‖Jᵀy‖, root mean square over pictures y of noise: [N]."""
-
-
-def missing(G: Generator, request: Request) -> str | None:
-    """Why this model cannot have the figure: every model can; without a mapping network its paths are in Z."""
-    return None
 
 
 def by_path_length(
@@ -91,7 +86,7 @@ def by_path_length(
         sheets.append(
             layout(
                 [panels(np.concatenate(pictures))],
-                columns=[f"seed {seeds[k]}\n{number(float(f'{found.perceptual[k]:.3g}'))}" for k in which],
+                columns=[f"seed {seeds[k]}\n{three(found.perceptual[k])}" for k in which],
                 row_groups=[Group(name, 1)],
             )
         )
@@ -138,11 +133,6 @@ def lengths(
         found.append((float(steps.double().mean()), jacobian(G, each, source=noise, label=label)))
     perceptual_lengths, jacobians = np.array(found, dtype=np.float64).T
     return Lengths(perceptual_lengths, jacobians)
-
-
-def space_of(G: Generator) -> Literal["z", "w"]:
-    """Where this model's paths lie."""
-    return "w" if has_mapping_network(G) else "z"
 
 
 def jacobian(G: Generator, seed: int, *, source: torch.Generator, label: Label | None = None) -> float:

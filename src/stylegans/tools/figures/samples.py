@@ -23,11 +23,6 @@ LARGEST = 384
 """Pixels that the longer side of the largest has at most."""
 
 
-def missing(G: Generator) -> str | None:
-    """Why this model cannot have the figure: every model can."""
-    return None
-
-
 def uncurated(
     G: Generator, seeds: Sequence[int] = (0,), *, truncation: float = 1.0, label: Label | None = None
 ) -> Figure:

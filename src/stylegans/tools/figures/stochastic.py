@@ -12,6 +12,7 @@ from stylegans.errors import UserError
 from stylegans.networks.protocol import Generator, device_of
 from stylegans.ops.random import per_sample
 from stylegans.tools.figures.crops import busiest, detail_size
+from stylegans.tools.figures.noise import missing
 from stylegans.tools.figures.pictures import enough, panels, refuse, seed_labels, setting, shown
 from stylegans.tools.figures.sheet import Figure, Group, layout, panel, panel_size
 from stylegans.tools.generate import Label, styles
@@ -24,11 +25,6 @@ REALISATIONS = 100
 """As in the paper."""
 
 FRAME = (230, 40, 40)
-
-
-def missing(G: Generator) -> str | None:
-    """Why this model cannot have the figure; None: it can."""
-    return None if G.has_noise else "this model has no noise inputs"
 
 
 def noise_detail(
