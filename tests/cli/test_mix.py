@@ -3,6 +3,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from stylegans.cli.main import main
@@ -13,6 +14,16 @@ def test_mix_draws_the_sources_and_every_pair(models: Path, tmp_path: Path) -> N
     assert main(["mix", str(models / "plain.safetensors"), *words, "--out", str(tmp_path / "new" / "mix.png")]) == 0
     with Image.open(tmp_path / "new" / "mix.png") as picture:
         assert picture.size == (4 * 64, 3 * 64)
+
+
+def test_mix_in_bfloat16_is_near(models: Path, tmp_path: Path) -> None:
+    words = ["mix", str(models / "plain.safetensors"), "--rows", "1", "--cols", "2"]
+    grids = []
+    for precision in ("float32", "bfloat16"):
+        assert main([*words, "--out", str(tmp_path / f"{precision}.png"), "--precision", precision]) == 0
+        with Image.open(tmp_path / f"{precision}.png") as picture:
+            grids.append(np.asarray(picture).astype(float))
+    assert 0 < abs(grids[0] - grids[1]).mean() < 3
 
 
 def test_mix_shows_what_can_be_shown_of_other_channels(models: Path, tmp_path: Path) -> None:
@@ -32,10 +43,12 @@ def test_wrong_options_are_refused_in_one_line_and_leave_nothing(
 ) -> None:
     plain, out = models / "plain.safetensors", tmp_path / "out"
     small = models / "small.safetensors"
+    valid = ("mix", plain, "--rows", "1", "--cols", "2", "--out", out / "a.png")
     for words, complaint in (
         (("mix", plain, "--rows", "1", "--cols", "y", "--out", out / "a.png"), "--cols: 'y'"),
         (("mix", plain, "--rows", "1", "--cols", "2", "--out", out / "a.jpg"), "--out: a.jpg"),
         (("mix", small, "--rows", "1", "--cols", "2", "--layers", "fine", "--out", out / "a.png"), "no fine"),
+        ((*valid, "--precision", "float16", "--device", "cpu"), "--precision: float16 needs"),
     ):
         refused(words, complaint)
 

@@ -8,6 +8,7 @@ import tyro
 
 from stylegans.cli.label import label_of
 from stylegans.cli.parse import parse
+from stylegans.config import Precision
 from stylegans.errors import UserError
 
 
@@ -35,6 +36,8 @@ class Mix:
     class"""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 or mps"""
+    precision: Precision = "float32"
+    """of the convolutions: float32, bfloat16, float16 (on a GPU), or auto (bfloat16 where the machine is fast at it)"""
 
 
 def main(argv: list[str]) -> int:
@@ -52,7 +55,9 @@ def main(argv: list[str]) -> int:
 
     rows, columns = parse_seeds(options.rows, option="--rows"), parse_seeds(options.cols, option="--cols")
     machine.tune_allocator()
-    G = models.load(options.model, device=machine.choose_device(options.device))
+    device = machine.choose_device(options.device)
+    G = models.load(options.model, device=device)
+    machine.compute_in(options.precision, G, device)
     refuse_unless_layered(G)
     layers = parse_layers(options.layers, G.num_ws, groups=groups_of(G))
     label = label_of(G, options.model, options.label)
