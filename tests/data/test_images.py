@@ -185,7 +185,15 @@ def test_decoded_pictures_are_kept_unless_they_exceed_the_limit(uniform: Path, m
     with pytest.raises(UserError, match=r"cannot be decoded"):
         not_kept.image(0)
     with pytest.raises(UserError, match=r"cannot be decoded"):
-        kept.share_of_memory(2).image(0)
+        kept.sharing(None).image(0)
+
+
+def test_several_pictures_are_those_one_by_one(uniform: Path) -> None:
+    dataset = open_dataset(uniform, xflip=True)
+    np.testing.assert_array_equal(dataset.images([9, 0, 9, 1]), np.stack([dataset.image(i) for i in (9, 0, 9, 1)]))
+    assert dataset.images([]).shape == (0, 3, 16, 24)
+    with pytest.raises(IndexError, match="picture 16 of 16"):
+        dataset.images([0, 16])
 
 
 def test_it_survives_pickling_without_its_cache(uniform: Path, zipped: Callable[[Path], Path]) -> None:

@@ -1,8 +1,10 @@
 import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stylegans.data import decoded, pipeline
 from stylegans.data.images import open_dataset
 from stylegans.data.pipeline import Batch, batches, indices, to_float
 from stylegans.errors import UserError
@@ -113,6 +116,108 @@ def test_a_batch_may_depend_on_where_it_begins(uniform: Path) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_the_stream_is_the_same_for_any_number_of_workers(uniform: Path, workers: int) -> None:
     assert same(stream(uniform, 9, workers=workers, position=5), stream(uniform, 9, position=5))
+
+
+def same_kept_or_not(path: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
+    kept = stream(path, 9, workers=2)
+    monkeypatch.setattr(decoded, "LARGEST_SHARE", 1 << 60)  # no room
+    return same(stream(path, 9, workers=2), kept)
+
+
+def test_the_stream_is_the_same_without_room_for_decoded_pictures(
+    uniform: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert same_kept_or_not(uniform, monkeypatch)
+
+
+def test_two_workers_decode_each_picture_once(uniform: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = uniform.with_name("gone")
+    shutil.copytree(uniform, gone)
+    running = batches(open_dataset(gone), batch=4, seed=1, position=0, workers=2)
+    first = [next(running) for _ in range(2)]  # a pass, of which every worker has decoded half
+    shutil.rmtree(gone)
+    found = first + [next(running) for _ in range(20)]
+    running.close()
+    here = batches(open_dataset(uniform), batch=4, seed=1, position=0)
+    assert same(found, list(itertools.islice(here, 22)))
+    monkeypatch.setattr(decoded, "LARGEST_SHARE", 1 << 60)
+    shutil.copytree(uniform, gone)
+    running = batches(open_dataset(gone), batch=4, seed=1, position=0, workers=2)
+    next(running)
+    shutil.rmtree(gone)
+    with pytest.raises(UserError, match="cannot be decoded"):
+        list(itertools.islice(running, 20))
+
+
+def test_nothing_is_left_when_a_stream_is_closed(
+    uniform: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    before = set(open_files())
+    running = batches(open_dataset(uniform), batch=4, seed=1, position=0, workers=1)
+    next(running)
+    assert list(temporary.rglob("*.png")) == []
+    running.close()
+    assert list(temporary.iterdir()) == []
+    assert not [path for path in set(open_files()) - before if path.startswith(str(temporary))]
+
+
+def open_files() -> list[str]:
+    """What this process has open or mapped, where Linux tells."""
+    if not Path("/proc/self/maps").exists():
+        return []
+    mapped = [line.split(maxsplit=5)[-1] for line in Path("/proc/self/maps").read_text().splitlines()]
+    return mapped + [str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+
+
+def test_nothing_and_no_one_is_left_when_a_training_is_killed(uniform: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from stylegans.data.images import open_dataset\n"
+        "from stylegans.data.pipeline import batches\n"
+        "import multiprocessing\n"
+        "run = batches(open_dataset(sys.argv[1], size=(512, 768)), batch=8, seed=1, position=0, workers=2)\n"
+        "next(run)\n"
+        "print(*[child.pid for child in multiprocessing.active_children()], flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    program = subprocess.Popen(
+        [sys.executable, "-c", code, str(uniform)],
+        env=os.environ | {"TMPDIR": str(temporary)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with program:
+        assert program.stdout is not None
+        workers = list(map(int, program.stdout.readline().split()))
+        assert len(workers) == 2
+        program.kill()
+    deadline = time.monotonic() + 60
+    while any(map(is_alive, workers)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(is_alive, workers))
+    assert [path for path in temporary.rglob("*") if path.is_file()] == []
+
+
+def is_alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_batch_is_pinned_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    pinned: list[torch.Tensor] = []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: pinned.append(self) or self)
+    arrays = pipeline._Arrays(np.ones((2, 3, 4, 4), np.uint8), np.zeros((2, 0), np.float32))
+    batch: Any = torch.utils.data._utils.pin_memory.pin_memory(arrays)
+    assert isinstance(batch, Batch)
+    assert [tensor is own for tensor, own in zip(pinned, (batch.images, batch.labels), strict=True)] == [True, True]
 
 
 def test_the_stream_leaves_the_trainings_random_numbers_alone(uniform: Path) -> None:

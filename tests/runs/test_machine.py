@@ -59,6 +59,16 @@ def test_a_model_computes_in_what_is_asked(monkeypatch):
         assert G.synthesis.blocks[-1].dtype is DTYPES[taken]
 
 
+@pytest.mark.parametrize(
+    ("device", "cores", "workers"),
+    [("cpu", 16, 0), ("cuda", 1, 0), ("cuda", 2, 1), ("cuda:1", 6, 5), ("cuda", 64, 8), ("mps", 10, 8)],
+)
+def test_workers_leave_the_training_a_core_and_a_cpu_all(monkeypatch, device, cores, workers):
+    monkeypatch.setattr(machine, "cores", lambda: cores)
+    assert machine.choose_workers(None, torch.device(device)) == workers
+    assert [machine.choose_workers(asked, torch.device(device)) for asked in (0, 3, 99)] == [0, 3, 99]
+
+
 def test_memory_is_counted():
     peak = machine.peak_memory(torch.device("cpu"))
     assert peak is None or 10**7 < peak < 10**12

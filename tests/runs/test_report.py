@@ -81,10 +81,12 @@ def test_a_tick_is_a_line_and_all_its_numbers_are_tensorboards_scalars(tmp_path)
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     log = report.Log(tmp_path / "log.jsonl", images=0)
     shares = {"4x4": 0.75, "8x8": 0.25}
-    log.write(report.Tick(8, 0.008, 1.0, 2.0, {"loss_G": 0.5}, None, guard={"diversity": 1.5}, shares=shares))
+    seen = {"guard": {"diversity": 1.5}, "shares": shares, "loading": 0.25}
+    log.write(report.Tick(8, 0.008, 1.0, 2.0, {"loss_G": 0.5}, None, **seen))
     log.close()
     assert json.loads((tmp_path / "log.jsonl").read_text())["shares"] == shares
     events = accumulator.EventAccumulator(str(tmp_path))
     events.Reload()
     found = {name: events.Scalars(name)[0].value for name in events.Tags()["scalars"]}
-    assert found == {"loss_G": 0.5, "diversity": 1.5, "shares/4x4": 0.75, "shares/8x8": 0.25, "sec_per_kimg": 2.0}
+    times = {"sec_per_kimg": 2.0, "loading": 0.25}
+    assert found == {"loss_G": 0.5, "diversity": 1.5, "shares/4x4": 0.75, "shares/8x8": 0.25} | times

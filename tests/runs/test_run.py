@@ -1,5 +1,7 @@
 import json
 import math
+import re
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -10,10 +12,11 @@ import torch
 from stylegans import models
 from stylegans.config import Augment, Guard
 from stylegans.data.images import open_dataset
+from stylegans.data.pipeline import batches
 from stylegans.errors import RunFailed, UserError
 from stylegans.files.model_file import read_model_info
 from stylegans.models import load
-from stylegans.runs import measuring
+from stylegans.runs import loading, measuring, session
 from stylegans.runs.guard import Verdict
 from stylegans.runs.report import Tick
 from stylegans.runs.run import Finished, Saved, Started, Warned, run
@@ -46,6 +49,43 @@ def test_a_run_reports_saves_and_ends(small_run, data, tmp_path):
     assert all(math.isfinite(value) for tick in log for value in tick["losses"].values())
     assert all(list(tick["shares"]) == ["4x4", "8x8", "16x16"] for tick in log)
     assert all(sum(tick["shares"].values()) == pytest.approx(1) for tick in log)
+
+
+def test_ticks_say_how_long_pictures_were_waited_for_and_a_slow_set_is_warned_of_once(
+    small_run, data, tmp_path, monkeypatch
+):
+    log = tmp_path / "quick" / "log.jsonl"
+    assert not [e for e in run(short(small_run), data, tmp_path / "quick") if isinstance(e, Warned)]
+    assert all(0 <= json.loads(line)["loading"] <= 1 for line in log.read_text().splitlines())
+
+    def slow(*arguments, **options):
+        for batch in batches(*arguments, **options):
+            time.sleep(0.05)
+            yield batch
+
+    monkeypatch.setattr(session, "batches", slow)
+    monkeypatch.setattr(loading, "PATIENCE", 0)
+    monkeypatch.setattr(loading, "MOST", 0.0001)  # a busy machine may take long to train
+    events = list(run(short(small_run), data, tmp_path / "slow"))
+    assert all(0.0001 < e.loading <= 1 for e in events if isinstance(e, Tick))
+    (warned,) = [e for e in events if isinstance(e, Warned)]
+    assert warned.kind == "loading"
+    assert re.search(r"^\d+% of the time goes into waiting for pictures: [^\n]*data build[^\n]*$", warned.message)
+
+
+def test_more_workers_than_cores_are_noted(small_run, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "cores", lambda: 2)
+    for workers, noted in ((2, False), (3, True), (None, False)):
+        first = next(run(short(small_run, workers=workers), data, tmp_path))
+        assert ("--workers 3 are more than the 2 cores; they take turns" in first.notes) is noted
+
+
+def test_a_run_of_old_with_its_workers_continues(small_run, data, tmp_path):
+    list(run(short(small_run, images=12, workers=0), data, tmp_path))
+    assert json.loads((tmp_path / "config.json").read_text())["outputs"]["workers"] == 0
+    events = list(run(short(small_run), data, tmp_path))
+    assert (events[0].images, events[-1].images) == (12, 24)
+    assert json.loads((tmp_path / "config.json").read_text())["outputs"]["workers"] is None
 
 
 def test_stopping_and_continuing_equals_not_stopping(small_run, data, tmp_path):

@@ -100,7 +100,7 @@ class Options:
     compile: bool = False
     """Compile the networks first, which takes a minute or more: for long runs. Rounding differs."""
     workers: int | None = None
-    """Processes that decode pictures ahead; 0: none."""
+    """Processes that decode pictures ahead. Left out: none on a CPU; beside a GPU one a core but one, at most 8."""
     tick_kimg: float | None = None
     """Report on every so many thousand pictures."""
     snapshot_kimg: float | None = None

@@ -264,7 +264,7 @@ def _check_numbers(run: Run) -> None:
         ("--training.blur-fade-kimg", training.blur_fade_kimg, 0),
         ("--accumulate", training.accumulate, 1),
         ("--outputs.keep-checkpoints", outputs.keep_checkpoints, 1),
-        ("--workers", outputs.workers, 0),
+        ("--workers", outputs.workers or 0, 0),
         ("--channel-base", min(run.generator.channel_base, run.discriminator.channel_base), 1),
         ("--channel-max", min(run.generator.channel_max, run.discriminator.channel_max), 1),
         ("--seed", training.seed, 0),

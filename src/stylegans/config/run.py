@@ -132,7 +132,8 @@ class Outputs:
     features: tuple[str, ...] = ()
     """Files with the weights of networks that metrics need and the package does not hold."""
     device: str = "auto"
-    workers: int = 0
+    workers: int | None = None
+    """Processes that decode pictures ahead; None: as suits the machine."""
     compile: bool = False
     """The networks are compiled before the first batch: a minute or more, for long runs. Rounding differs."""
 

@@ -2,7 +2,7 @@
 
 import copy
 import hashlib
-import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,14 +10,14 @@ import numpy as np
 from PIL import Image
 
 from stylegans.config.sizes import Size, format_size
-from stylegans.data import arrays, decode, hub, labels, sources
+from stylegans.data import arrays, decode, decoded, hub, labels, sources
 from stylegans.data.sizing import build_command, mend_command
 from stylegans.data.store import CATALOGUE, Member, Opened, Store, open_store
 from stylegans.data.words import printable, reason
 from stylegans.errors import MissingFile, UserError
 
 CACHE_BYTES = 2 << 30
-"""Sets that are no larger than this once decoded stay in memory as they are read."""
+"""Sets that are no larger than this once decoded stay in a process's memory as they are read."""
 
 FEWEST = 2
 """A set of fewer pictures is refused: there is nothing to learn a distribution from."""
@@ -30,7 +30,8 @@ class ImageDataset:
     """Pictures by number, uint8 or uint16 [C, H, W]; made by :func:`open_dataset`.
 
     Pictures are in the order of their sorted names. With ``xflip``, number n + i is picture i mirrored. It can be
-    pickled, without its cache, and used in any process; each then keeps its own cache.
+    pickled, without its cache, and used in any process; each then keeps its own cache, unless :meth:`sharing` gave it
+    one that all have.
 
     Attributes:
         name: the file's or folder's name without ending, or the embedded set's.
@@ -69,8 +70,7 @@ class ImageDataset:
         self._stored = stored
         self._label_table = label_table
         self._cache_limit = CACHE_BYTES
-        self._cache: np.ndarray | None = None
-        self._cached: np.ndarray | None = None
+        self._cache: decoded.Decoded | None = None
 
     def __len__(self) -> int:
         return len(self._members) * (2 if self.xflip else 1)
@@ -82,9 +82,19 @@ class ImageDataset:
             IndexError: there is no such number.
             UserError: its file cannot be decoded, or has changed since the set was opened; names it.
         """
-        number = self._number(index)
-        pixels = self._remembered(number)
-        return np.array(pixels if index < len(self._members) else pixels[:, :, ::-1], order="C")
+        return self.images([index])[0]
+
+    def images(self, indices: Sequence[int]) -> np.ndarray:
+        """Pictures of these numbers, uint8 or uint16 [N, C, H, W], the caller's own copy.
+
+        Raises:
+            IndexError, UserError: as :meth:`image`.
+        """
+        found = np.empty((len(indices), *self._shape[1:]), self._dtype)
+        for place, index in zip(found, indices, strict=True):
+            pixels = self._remembered(self._number(index))
+            place[...] = pixels if index < len(self._members) else pixels[:, :, ::-1]
+        return found
 
     def label(self, index: int) -> np.ndarray:
         """Label of picture ``index``, float32 [c_dim]: a class as one-hot, a vector as it is; [0] without labels."""
@@ -111,15 +121,38 @@ class ImageDataset:
             total.update(self._label_table.values.tobytes())
         return total.hexdigest()
 
-    def share_of_memory(self, parts: int) -> "ImageDataset":
-        """The same set, to be used in ``parts`` processes at once: its cache keeps to its share of the memory."""
-        shared = copy.copy(self)
-        shared._cache = shared._cached = None
-        shared._cache_limit = self._cache_limit // parts
-        return shared
+    def shared_cache(self) -> decoded.Shared | None:
+        """A cache for several processes, empty; close it after use. None: there is no room for it."""
+        return decoded.shared(self._shape, self._dtype)
+
+    def sharing(self, cache: decoded.Shared | None) -> "ImageDataset":
+        """The same set with this cache, or with none, to be sent to several processes."""
+        sharing = copy.copy(self)
+        sharing._cache, sharing._cache_limit = cache, 0
+        return sharing
+
+    def decode_shared(self, indices: Sequence[int]) -> bool:
+        """See to it that the shared cache has these pictures; False: there is none.
+
+        Raises:
+            IndexError, UserError: as :meth:`image`.
+        """
+        if isinstance(self._cache, decoded.Shared):
+            for index in indices:
+                self._cache.picture(self._number(index), self._decoded)
+        return isinstance(self._cache, decoded.Shared)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_cache": None, "_cached": None}
+        return {**self.__dict__, "_cache": self._cache if isinstance(self._cache, decoded.Shared) else None}
+
+    @property
+    def _shape(self) -> decoded.Shape:
+        height, width = self.resolution
+        return len(self._members), self.channels, height, width
+
+    @property
+    def _dtype(self) -> np.dtype:
+        return np.dtype(np.uint8 if self.depth == 8 else np.uint16)
 
     def _number(self, index: int) -> int:
         if not 0 <= index < len(self):
@@ -127,17 +160,9 @@ class ImageDataset:
         return index % len(self._members)
 
     def _remembered(self, number: int) -> np.ndarray:
-        shape = (self.channels, *self.resolution)
-        dtype = np.uint8 if self.depth == 8 else np.uint16
-        if len(self._members) * math.prod(shape) * self.depth // 8 > self._cache_limit:
-            return self._decoded(number)
-        if self._cache is None or self._cached is None:
-            self._cache = np.empty((len(self._members), *shape), dtype=dtype)
-            self._cached = np.zeros(len(self._members), dtype=bool)
-        if not self._cached[number]:
-            self._cache[number] = self._decoded(number)
-            self._cached[number] = True
-        return np.asarray(self._cache[number])
+        if self._cache is None and decoded.room(self._shape, self._dtype) <= self._cache_limit:
+            self._cache = decoded.in_memory(self._shape, self._dtype)
+        return self._decoded(number) if self._cache is None else self._cache.picture(number, self._decoded)
 
     def _decoded(self, number: int) -> np.ndarray:
         member = self._members[number]

@@ -1,10 +1,11 @@
 """Work on many pictures at once, results in order. PIL lets threads run side by side while it decodes and encodes."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+
+from stylegans.data.limits import cores
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -16,7 +17,7 @@ AHEAD = 4
 
 def ordered(work: Callable[[S], T], items: Iterable[S]) -> Iterator[T]:
     """``map(work, items)`` on a few threads."""
-    threads = min(os.cpu_count() or 1, MOST_THREADS)
+    threads = min(cores(), MOST_THREADS)
     pending: deque[Future[T]] = deque()
     pool = ThreadPoolExecutor(threads)
     try:

@@ -6,10 +6,15 @@ A training that stops at picture k continues by starting its stream at k, with a
 
 import atexit
 import functools
+import multiprocessing
+import os
 import signal
+import threading
 import weakref
 from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -80,15 +85,16 @@ def batches(
     position: int,
     workers: int = 0,
     pin: bool = False,
-) -> Iterator[Batch]:
-    """The stream in batches, without end, from picture number ``position`` on.
+) -> Generator[Batch, None, None]:
+    """The stream in batches, without end, from picture number ``position`` on. Closing it ends its workers.
 
     Args:
         batch: pictures per batch, or a function from the position a batch begins at to its size.
         seed: of the order.
         position: pictures already given out; a stream from k is the rest of the stream from 0.
-        workers: processes that decode ahead; 0: none, decode here. The stream is the same for any number. Workers
-            ignore Ctrl-C and termination, so that the training can end in good order; they end with this process.
+        workers: processes that decode ahead; 0: none, decode here. The stream is the same for any number. Where there
+            is room for all decoded pictures, each is decoded once, by whichever worker comes first. Workers ignore
+            Ctrl-C and termination, so that the training can end in good order; they end with this process.
         pin: put the batches in page-locked memory, for copies to a GPU that overlap with its work.
 
     Raises:
@@ -123,50 +129,83 @@ def check_batch(dataset: ImageDataset, *, batch: int, workers: int) -> None:
 def _stream(
     dataset: ImageDataset, size: Callable[[int], int], seed: int, position: int, workers: int, pin: bool
 ) -> Generator[Batch, None, None]:
-    loader: DataLoader[_Parts] = DataLoader(
-        _Batches(dataset.share_of_memory(workers) if workers else dataset),
-        sampler=_Order(size, len(dataset), seed, position),
-        batch_size=None,  # an item of _Batches is a whole batch
-        num_workers=workers,
-        pin_memory=pin,
-        worker_init_fn=_leave_signals_to_the_training,
-        generator=torch.Generator(),  # or the loader would draw from the training's own random numbers
-    )
-    for parts in loader:
-        if isinstance(parts, UserError):
-            raise parts
-        yield Batch(*parts)
+    with ExitStack() as stack:
+        if workers:
+            cache = dataset.shared_cache()
+            if cache is not None:
+                stack.enter_context(closing(cache))
+            dataset = dataset.sharing(cache)
+        loader: DataLoader[_Item] = DataLoader(
+            _Batches(dataset),
+            sampler=_Order(size, len(dataset), seed, position),
+            batch_size=None,  # an item of _Batches is a whole batch
+            collate_fn=_as_it_is,
+            num_workers=workers,
+            pin_memory=pin,
+            worker_init_fn=_live_with_the_training,
+            generator=torch.Generator(),  # or the loader would draw from the training's own random numbers
+        )
+        for item in loader:
+            if isinstance(item, UserError):
+                raise item
+            if isinstance(item, list):
+                arrays = _arrays(dataset, item)
+                item = arrays.pin_memory() if pin else arrays.batch()
+            yield item if isinstance(item, Batch) else item.batch()
 
 
-_Parts = tuple[torch.Tensor, torch.Tensor] | UserError
+@dataclass(frozen=True)
+class _Arrays:
+    """A batch as plain arrays.
+
+    Those that a worker sends go through a pipe; tensors would go through ``/dev/shm``, of which containers have 64 MB,
+    and a worker that finds it full is killed.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def batch(self) -> Batch:
+        return Batch(torch.from_numpy(self.images), torch.from_numpy(self.labels))
+
+    def pin_memory(self) -> Batch:
+        """In page-locked memory: what a loader calls, in a thread of its own."""
+        batch = self.batch()
+        return Batch(batch.images.pin_memory(), batch.labels.pin_memory())
 
 
-class _Batches(Dataset[_Parts]):
+_Item = _Arrays | Batch | list[int] | UserError
+"""What a loader hands over: pictures, pinned or not; or the numbers of pictures that the shared cache has."""
+
+
+def _arrays(dataset: ImageDataset, numbers: list[int]) -> _Arrays:
+    return _Arrays(dataset.images(numbers), np.stack([dataset.label(number) for number in numbers]))
+
+
+class _Batches(Dataset[_Item]):
     """Batches by their pictures' numbers."""
 
     def __init__(self, dataset: ImageDataset) -> None:
         self.dataset = dataset
 
-    def __getitem__(self, numbers: np.ndarray) -> _Parts:
+    def __getitem__(self, numbers: list[int]) -> _Item:
         try:
-            images = np.stack([self.dataset.image(int(number)) for number in numbers])
-            labels = np.stack([self.dataset.label(int(number)) for number in numbers])
+            return numbers if self.dataset.decode_shared(numbers) else _arrays(self.dataset, numbers)
         except UserError as error:  # handed over, since a loader would wrap its one line in a traceback
             return UserError(str(error))
-        return torch.from_numpy(images), torch.from_numpy(labels)
 
 
-class _Order(Sampler[np.ndarray]):
+class _Order(Sampler[list[int]]):
     """The numbers of the pictures in each batch, without end."""
 
     def __init__(self, size: Callable[[int], int], n: int, seed: int, position: int) -> None:
         self.size, self.n, self.seed, self.position = size, n, seed, position
 
-    def __iter__(self) -> Iterator[np.ndarray]:
+    def __iter__(self) -> Iterator[list[int]]:
         position = self.position
         while True:
             count = self.size(position)
-            yield indices(position, count, n=self.n, seed=self.seed)
+            yield indices(position, count, n=self.n, seed=self.seed).tolist()
             position += count
 
 
@@ -176,6 +215,20 @@ def _close(reference: "weakref.ref[Generator[Batch, None, None]]") -> None:
         stream.close()
 
 
-def _leave_signals_to_the_training(worker: int) -> None:
+def _as_it_is(item: Any) -> Any:
+    return item
+
+
+def _live_with_the_training(worker: int) -> None:
+    """A worker leaves signals to the training, and ends when that is killed, whatever it is about: on its own it would
+    wait for ever to hand over a batch."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_training, daemon=True).start()
+
+
+def _end_with_the_training() -> None:
+    training = multiprocessing.parent_process()
+    if training is not None:
+        training.join()
+        os._exit(1)

@@ -42,7 +42,8 @@ class Saved:
 
 @dataclass(frozen=True)
 class Warned:
-    """The guard has seen a collapse, a divergence or overfitting; or the run has gone back to its best state."""
+    """The guard has seen a collapse, a divergence or overfitting; the run has gone back to its best state; or it
+    waits too long for pictures."""
 
     kind: str
     message: str

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from stylegans.config.precision import why_not
+from stylegans.data.limits import cores
 from stylegans.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,6 +32,17 @@ def choose_device(name: str, *, option: str = "--device") -> "torch.device":
     if not available[kind] or (kind == "cuda" and int(index or 0) >= torch.cuda.device_count()):
         raise UserError(f"{option}: there is no {name} here; use --device auto")
     return torch.device(name)
+
+
+MOST_WORKERS = 8
+
+
+def choose_workers(workers: int | None, device: "torch.device") -> int:
+    """Processes that decode pictures ahead of a training. None given: no one on a CPU, whose cores the arithmetic
+    needs; beside a GPU one for each core that this process may use but the training's own, 8 at most."""
+    if workers is not None:
+        return workers
+    return 0 if device.type == "cpu" else min(cores() - 1, MOST_WORKERS)
 
 
 def choose_precision(config: "Run", device: "torch.device") -> "Precision":

@@ -50,6 +50,8 @@ class Tick:
     """What the guard saw, if it looked."""
     shares: dict[str, float] = field(default_factory=dict)
     """Of each resolution in the averaged generator's pictures, like '4x4': see ``metrics/resolution_shares.py``."""
+    loading: float = 0.0
+    """How much of the tick's time went into waiting for pictures, from 0 to 1."""
 
 
 class Log:
@@ -66,7 +68,8 @@ class Log:
         os.fsync(self._file.fileno())
         if self._events is not None:
             shares = {f"shares/{size}": share for size, share in tick.shares.items()}
-            values = tick.losses | tick.metrics | tick.guard | shares | {"sec_per_kimg": tick.sec_per_kimg}
+            times = {"sec_per_kimg": tick.sec_per_kimg, "loading": tick.loading}
+            values = tick.losses | tick.metrics | tick.guard | shares | times
             for name, value in values.items():
                 self._events.add_scalar(name, value, global_step=tick.images)
             self._events.flush()

@@ -47,7 +47,7 @@ def run(
     measuring.check(config, data)
     check_augment(config, data)
     check_freeze(config)
-    check_batch(data, batch=largest_batch(config.training), workers=config.outputs.workers)
+    check_batch(data, batch=largest_batch(config.training), workers=config.outputs.workers or 0)
     if config.start_from:
         check_initial(config.start_from, config)
     device = machine.choose_device(config.outputs.device)
@@ -92,9 +92,11 @@ def _resolved(config: Run, data: ImageDataset, device: torch.device, old: Run | 
     machine it continues on.
     """
     precision = config.training.precision
-    if precision == "auto":
-        precision = machine.choose_precision(config, device) if old is None else old.training.precision
-    machine.check_precision(precision, device)
+    if precision == "auto" and old is None:
+        precision = machine.choose_precision(config, device)
+    elif precision == "auto" and old is not None:
+        precision = old.training.precision
+        machine.check_precision(precision, device)
     resolved = replace(
         config,
         data=replace(config.data, hash=data.content_hash()),
@@ -107,8 +109,9 @@ def _train_in(
     folder: RunFolder, config: Run, data: ImageDataset, device: torch.device, stop: Callable[[], bool]
 ) -> Iterator[Event]:
     session = Session(folder, config, data, device=device)
-    yield session.resume()
+    started = session.resume()
     with closing(session):
+        yield started
         if session.state.images == 0:
             yield from session.first_look()
         stopped = yield from session.train(stop)

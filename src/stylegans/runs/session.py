@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from stylegans import checkpoint
 from stylegans.config import Run
 from stylegans.config.sizes import format_size
 from stylegans.data.images import ImageDataset
+from stylegans.data.limits import cores
 from stylegans.data.pipeline import batches
 from stylegans.errors import Diverged, RunFailed
 from stylegans.files import pictures
@@ -27,6 +29,7 @@ from stylegans.runs.events import Event, Saved, Started, Stepped, Warned
 from stylegans.runs.folder import RunFolder
 from stylegans.runs.guard import Signals, Verdict, seen
 from stylegans.runs.initial import start_from
+from stylegans.runs.loading import Loading, advice
 from stylegans.runs.report import Tick, crossed
 from stylegans.runs.watch import Watch
 from stylegans.training.loop import check_finite, train
@@ -52,6 +55,9 @@ class Session:
         self.reals = RealFeatures(data)
         self.watch = Watch(folder, config, data, self.reals)
         self.before = 0.0
+        self.workers = machine.choose_workers(config.outputs.workers, device)
+        self.complains = True
+        """About waiting for pictures, once."""
 
     def resume(self) -> Started:
         """Load the newest checkpoint, if there is one, and cut the log back to it."""
@@ -72,6 +78,8 @@ class Session:
                 for name, was in resumed.environment.items()
                 if here.get(name) != was
             ]
+        if self.workers > cores():
+            notes.append(f"--workers {self.workers} are more than the {cores()} cores; they take turns")
         if not report.has_tensorboard():
             notes.append("no TensorBoard events: pip install 'stylegans[track]'")
         self.began = time.monotonic()
@@ -127,16 +135,18 @@ class Session:
             batch=partial(batch_size, config),
             seed=config.training.seed,
             position=state.images,
-            workers=config.outputs.workers,
+            workers=self.workers,
             pin=state.device.type == "cuda",
         )
-        for _ in train(state, stream, self.phases):
-            ended = state.images >= target
-            stopped = not ended and stop()
-            yield Stepped(state.images)
-            yield from self.after_batch(ended=ended, stopped=stopped)
-            if ended or stopped:
-                return stopped
+        self.loading = Loading(stream, a_pass=len(self.data), device=state.device)
+        with closing(stream):
+            for _ in train(state, self.loading, self.phases):
+                ended = state.images >= target
+                stopped = not ended and stop()
+                yield Stepped(state.images)
+                yield from self.after_batch(ended=ended, stopped=stopped)
+                if ended or stopped:
+                    return stopped
         return False
 
     def after_batch(self, *, ended: bool, stopped: bool) -> Iterator[Event]:
@@ -165,7 +175,11 @@ class Session:
             if verdict is None and self.watch.is_best():
                 yield self.save_best()
         if ticks or snaps or looks:
-            yield self.tick(snapshot=snaps, measures=measures, signals=signals if looks else None)
+            tick = self.tick(snapshot=snaps, measures=measures, signals=signals if looks else None)
+            yield tick
+            if self.complains and self.loading.is_slow:
+                self.complains = False
+                yield Warned("loading", advice(tick.loading, workers=self.workers, cores=cores()))
         if verdict is not None:
             yield from self.act(verdict)
         if checks or ended or stopped:
@@ -236,6 +250,7 @@ class Session:
             compared_by=measuring.compared_by(measured),
             guard={} if signals is None else seen(signals),
             shares={format_size(size): share for size, share in shares_now(state.generator_ema, self.reals).items()},
+            loading=round(self.loading.share(now - self.tick_began), 4),
         )
         self.log.write(tick)
         state.averages.reset()

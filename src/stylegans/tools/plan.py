@@ -53,9 +53,6 @@ PATIENCE = 12.0
 PASSES = 6
 """Batches that a trial goes through at least."""
 
-WORKERS = 3
-"""Processes that decode ahead beside a GPU, as published."""
-
 
 @dataclass(frozen=True)
 class Row:
@@ -332,7 +329,7 @@ def train_command(facts: Facts, machine: Machine, config: Run, build: tuple[str,
     if config.preset == "small-64" and math.sqrt(pixels(size)) > 64:
         words += ["--channel-base", str(config.generator.channel_base)]
     if machine.is_gpu:
-        words += ["--precision", "auto", "--workers", str(min(WORKERS, machine.cores))]
+        words += ["--precision", "auto"]
     return tuple(words)
 
 
