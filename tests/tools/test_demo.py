@@ -17,7 +17,8 @@ def made(tmp_path_factory, small_run):
     plan = demo.prepare(torch.device("cpu"), out, minutes=0.01, seed=0)
     config = small_run(size=(32, 32), kimg=1000, batch=4)
     outputs = replace(config.outputs, tick_kimg=0.008, snapshot_kimg=0.012, device="cpu")
-    config = replace(config, data=plan.config.data, outputs=outputs)
+    training = replace(config.training, precision=plan.config.training.precision)
+    config = replace(config, data=plan.config.data, training=training, outputs=outputs)
     plan = replace(plan, config=config, data=open_dataset(demo.DATA, size=(32, 32), xflip=True))
     events = list(demo.train(plan, out, stop=lambda: False))
     with pytest.MonkeyPatch.context() as patch:

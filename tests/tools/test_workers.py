@@ -61,7 +61,7 @@ def test_two_workers_make_what_one_process_makes(model: Any, tmp_path: Path) -> 
             ordered = order(work)
             steps = by_one(network, ordered)
             if name == "two":
-                steps = by_workers(ordered, model=path, device="cpu", workers=2)
+                steps = by_workers(ordered, model=path, device="cpu", precision="float32", workers=2)
             assert list(steps)[-1] == 150
             ordered.layout.finish(work, ordered.todo, json.dumps({}))
             work.finish()
@@ -75,14 +75,14 @@ def test_a_worker_that_is_killed_ends_the_others_and_says_so(
     monkeypatch.setattr(workers, "_work", _killed)
     begin, order = order_in(tmp_path / "out", model[1], 10)
     with begin as work, pytest.raises(RunFailed, match="--workers: a worker was killed"):
-        list(by_workers(order(work), model=model[0], device="cpu", workers=2))
+        list(by_workers(order(work), model=model[0], device="cpu", precision="float32", workers=2))
 
 
 @pytest.mark.long
 def test_what_a_worker_meets_is_raised_here(model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begin, order = order_in(tmp_path / "out", model[1], 10)
     with begin as work, pytest.raises(FileNotFoundError, match="nowhere"):
-        list(by_workers(order(work), model="nowhere.safetensors", device="cpu", workers=2))
+        list(by_workers(order(work), model="nowhere.safetensors", device="cpu", precision="float32", workers=2))
 
 
 def _killed(*words: Any) -> None:

@@ -227,7 +227,8 @@ def write_report(demo: Demo, generator: Generator, out: Path, path: Path) -> Non
 
 def measure(demo: Demo, generator: Generator) -> tuple[Measurement, Measurement]:
     """fd_mobilenet of the untrained generator and of this one, against the same real pictures."""
-    state, _ = start(demo.config, device=torch.device(demo.config.outputs.device))
+    config = replace(demo.config, training=replace(demo.config.training, precision="float32"))  # like any loaded model
+    state, _ = start(config, device=torch.device(config.outputs.device))
     reals = RealFeatures(demo.data)
     return fd_mobilenet(state.generator_ema, reals, num=MEASURED), fd_mobilenet(generator, reals, num=MEASURED)
 

@@ -28,15 +28,19 @@ def device() -> str:
 
 
 @pytest.fixture(scope="session")
-def twins(with_derivatives: Callable[..., list[Tensor]]) -> Callable[..., list[tuple[Tensor, Tensor]]]:
-    """Pairs (kernel, plain PyTorch in float64) of an op's value, first and second derivatives."""
+def twins(with_derivatives: Callable[..., list[Tensor]]) -> Callable[..., list[tuple[Tensor, Tensor, Tensor]]]:
+    """Triples of an op's value, first and second derivatives: by kernel; by plain PyTorch in float64; and how far from
+    the latter plain PyTorch in the inputs' own type comes, a norm that sums which cancel make large."""
 
-    def both(op: Callable[..., Tensor], inputs: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
-        results = []
-        for by_kernel in (True, False):
+    def in_turn(op: Callable[..., Tensor], inputs: Sequence[Tensor]) -> list[tuple[Tensor, Tensor, Tensor]]:
+        def results(by_kernel: bool, dtype: torch.dtype | None) -> list[Tensor]:
             with kernels(by_kernel):
-                wanted = [t.to(t.dtype if by_kernel else torch.float64).detach().requires_grad_() for t in inputs]
-                results.append(with_derivatives(op(*wanted), wanted))
-        return list(zip(*results, strict=True))
+                wanted = [t.to(dtype or t.dtype).detach().requires_grad_() for t in inputs]
+                return with_derivatives(op(*wanted), wanted)
 
-    return both
+        exact = results(False, torch.float64)
+        rounded = results(False, None)
+        rounding = [(ours - best).norm() for ours, best in zip(rounded, exact, strict=True)]
+        return list(zip(results(True, None), exact, rounding, strict=True))
+
+    return in_turn

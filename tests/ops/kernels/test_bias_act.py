@@ -46,16 +46,16 @@ def test_kernel_equals_the_plain_form_with_its_derivatives(twins, device, option
         b = given.pop(0) if bias else None
         return bias_act(x, b, noise=given.pop() if given else None, **options)
 
-    for found, expected in twins(op, inputs):
+    for found, expected, rounding in twins(op, inputs):
         assert found.shape == expected.shape
-        assert (found - expected).norm() <= 1e-5 * expected.norm()
+        assert (found - expected).norm() <= 1e-5 * expected.norm() + 4 * rounding
 
 
 @pytest.mark.parametrize(("shape", "dim"), [((6, 5), 1), ((6, 5), 0), ((2, 3, 4), 2), ((2, 3, 4), -2), ((300, 1), 1)])
 def test_any_shape_and_axis(twins, device, shape, dim):
     inputs = [torch.randn(shape, device=device), torch.randn(shape[dim], device=device)]
-    for found, expected in twins(lambda x, b: bias_act(x, b, act="lrelu", dim=dim, clamp=1.0), inputs):
-        assert (found - expected).norm() <= 1e-5 * expected.norm()
+    for found, expected, rounding in twins(lambda x, b: bias_act(x, b, act="lrelu", dim=dim, clamp=1.0), inputs):
+        assert (found - expected).norm() <= 1e-5 * expected.norm() + 4 * rounding
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

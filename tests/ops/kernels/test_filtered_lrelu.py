@@ -27,9 +27,10 @@ def check(twins, device, options, fu, fd, memory, size):
     fu, fd = (taps and torch.randn(taps, device=device) for taps in (fu, fd))
     x = torch.randn(1, 2, *size, device=device).contiguous(memory_format=memory)
     b = torch.randn(2, device=device)
-    for found, expected in twins(lambda x, b: filtered_lrelu(x, b, up_filter=fu, down_filter=fd, **options), [x, b]):
+    options |= {"up_filter": fu, "down_filter": fd}
+    for found, expected, rounding in twins(lambda x, b: filtered_lrelu(x, b, **options), [x, b]):
         assert found.shape == expected.shape
-        assert (found - expected).norm() <= 1e-5 * expected.norm()
+        assert (found - expected).norm() <= 1e-5 * expected.norm() + 4 * rounding
 
 
 @settings(max_examples=4)
@@ -39,7 +40,7 @@ def test_kernel_equals_the_plain_form_with_its_derivatives(twins, device, option
 
 
 @pytest.mark.long
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(options=options, fu=taps, fd=taps, memory=formats, size=st.tuples(*[st.integers(14, 45)] * 2))
 def test_kernel_equals_the_plain_form_in_more_cases(twins, device, options, fu, fd, memory, size):
     check(twins, device, options, fu, fd, memory, size)
@@ -54,7 +55,7 @@ def test_tiles_join_without_a_seam(twins, device, up, down, radial):
     fd = lowpass(6 * down, cutoff=4, width=6, rate=16 * down, radial=radial).to(device)
     x, b = torch.randn(1, 1, 34, 30, device=device), torch.randn(1, device=device)
     layer = {"up_filter": fu, "down_filter": fd, "up": up, "down": down, "padding": (9, 8, 7, 9), "clamp": 0.5}
-    for found, expected in twins(lambda x, b: filtered_lrelu(x, b, **layer), [x, b]):
+    for found, expected, _ in twins(lambda x, b: filtered_lrelu(x, b, **layer), [x, b]):
         assert (found - expected).abs().max() <= 2e-5 * expected.abs().max()
 
 
