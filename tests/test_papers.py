@@ -23,7 +23,7 @@ from stylegans.presets import PRESETS, get
 from stylegans.runs.run import Finished, run
 from stylegans.training.schedule import first_lod, lod
 
-BATCH, STEPS, SIZE = 8, 100, (16, 16)
+BATCH, STEPS, SIZE = 8, 64, (16, 16)
 
 
 def is_distinct(name: str) -> bool:
