@@ -18,10 +18,13 @@ from stylegans.ops.scaled_conv import scaled_conv2d
     up=st.sampled_from([1, 2]),
     padding=st.integers(0, 2),
     channels_last=st.booleans(),
+    taps=st.sampled_from([None, (1, 1), (1, 2, 1), (1, 3, 3, 1), (1, 2, 4, 6, 6, 4, 2, 1)]),
 )
-def test_it_is_a_convolution_of_scaled_inputs_with_scaled_outputs(n, inner, outer, size, up, padding, channels_last):
+def test_it_is_a_convolution_of_scaled_inputs_with_scaled_outputs(
+    n, inner, outer, size, up, padding, channels_last, taps
+):
     padding = 1 if up == 2 else max(padding, 1 if min(size) < 3 else 0)
-    f = fir_filter((1, 3, 3, 1)) if up == 2 else None
+    f = fir_filter(taps) if up == 2 and taps else None
     x, weight, bias = torch.randn(n, inner, *size), torch.randn(outer, inner, 3, 3), torch.randn(outer)
     styles, scales = torch.randn(n, inner), torch.randn(n, outer)
     if channels_last:

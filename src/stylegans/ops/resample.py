@@ -252,10 +252,17 @@ def pad(x: Tensor, left: int, right: int, top: int, bottom: int) -> Tensor:
     return F.pad(x, [left, right, top, bottom]) if any((left, right, top, bottom)) else x
 
 
-def depthwise(x: Tensor, f: Tensor, *, stride: tuple[int, int] = (1, 1), padding: tuple[int, int] = (0, 0)) -> Tensor:
-    """Correlate every channel with ``f``."""
+def depthwise(
+    x: Tensor,
+    f: Tensor,
+    bias: Tensor | None = None,
+    *,
+    stride: tuple[int, int] = (1, 1),
+    padding: tuple[int, int] = (0, 0),
+) -> Tensor:
+    """Correlate every channel with ``f``; add ``bias [C]``."""
     c, (down_y, down_x), (pad_y, pad_x) = x.shape[1], stride, padding
     if f.ndim == 2:
-        return F.conv2d(x, f.expand(c, 1, *f.shape), stride=stride, padding=padding, groups=c)
+        return F.conv2d(x, f.expand(c, 1, *f.shape), bias, stride=stride, padding=padding, groups=c)
     x = F.conv2d(x, f[:, None].expand(c, 1, -1, 1), stride=(down_y, 1), padding=(pad_y, 0), groups=c)
-    return F.conv2d(x, f[None, :].expand(c, 1, 1, -1), stride=(1, down_x), padding=(0, pad_x), groups=c)
+    return F.conv2d(x, f[None, :].expand(c, 1, 1, -1), bias, stride=(1, down_x), padding=(0, pad_x), groups=c)

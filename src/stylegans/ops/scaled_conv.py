@@ -9,9 +9,9 @@ weights are the larger, they stay as they are, packed once for all pictures, and
 import torch
 from torch import Tensor
 
-from stylegans.ops.convolution import conv2d_resample
+from stylegans.ops.convolution_gradients import conv2d, conv_transpose2d
 from stylegans.ops.packed import Packed
-from stylegans.ops.resample import extent, upfirdn
+from stylegans.ops.resample import depthwise, extent, oriented, pad
 
 
 def scaled_conv2d(
@@ -46,7 +46,11 @@ def scaled_conv2d(
     drawn = []
     for i in range(len(x)):
         w = (weight * (scales[i, :, None] * styles[i])[:, :, None, None]).to(x.dtype)
-        drawn.append(conv2d_resample(x[i : i + 1], w, f, bias.to(x.dtype), up=up, padding=padding, flip_weight=up == 1))
+        one, b = x[i : i + 1], bias.to(x.dtype)
+        if up == 1:
+            drawn.append(conv2d(one, w, b, padding=(padding, padding)))
+        else:
+            drawn.append(_filtered(conv_transpose2d(one, w.transpose(0, 1), stride=2), f, b))
     return drawn[0] if len(drawn) == 1 else torch.cat(drawn)
 
 
@@ -70,7 +74,13 @@ def _shared(
     return y.mul_(scales.to(y.dtype)[:, :, None, None]).add_(bias.to(y.dtype)[:, None, None])
 
 
-def _filtered(t: Tensor, f: Tensor | None) -> Tensor:
-    """The filter that follows a transposed convolution: ``[N, O, 2H + 1, 2W + 1]`` → ``[N, O, 2H, 2W]``."""
+def _filtered(t: Tensor, f: Tensor | None, bias: Tensor | None = None) -> Tensor:
+    """The filter that follows a transposed convolution, times 4 for the zeros between the pixels, and the bias in the
+    same pass: ``[N, O, 2H + 1, 2W + 1]`` → ``[N, O, 2H, 2W]``."""
     kw, kh = extent(f)
-    return upfirdn(t, f, padding=((kw - 1) // 2, (kw - 2) // 2, (kh - 1) // 2, (kh - 2) // 2), gain=4)
+    left, right, top, bottom = (kw - 1) // 2, (kw - 2) // 2, (kh - 1) // 2, (kh - 2) // 2
+    taps = torch.ones([1, 1]) if f is None else f
+    taps = oriented((taps * 2**taps.ndim).to(t.dtype), flip=False)
+    if left == right and top == bottom:  # the convolution pads without a copy
+        return depthwise(t, taps, bias, padding=(top, left))
+    return depthwise(pad(t, left, right, top, bottom), taps, bias)
