@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from stylegans.config.codec import FAMILY, from_dict
 from stylegans.errors import UserError
@@ -54,10 +55,18 @@ def load(path: str | Path, part: str | None = None, *, device: str | torch.devic
 
 def build(part: Part, *, device: str | torch.device = "cpu") -> Any:
     """The network of a part that was read, ready to use as ``load`` gives it."""
-    with torch.random.fork_rng(devices=[]):  # building draws random weights; the caller's numbers stay untouched
+    with torch.random.fork_rng(devices=[]), _Undrawn():  # the caller's random numbers stay untouched
         network: Any = NETWORKS[type(part.config)](part.config)
     network.load_state_dict(part.state)
     return network.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Within, initial weights are whatever the memory holds: those that are loaded over them need not be drawn first,
+    which takes as long as reading the file."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return (torch.empty if func is torch.randn else func)(*args, **(kwargs or {}))
 
 
 def read(path: str | Path) -> Foreign:
