@@ -41,8 +41,13 @@ def scaled_conv2d(
     """
     height, width = x.shape[2:]
     maps = height * width * (x.shape[1] + weight.shape[0] * up**2)
-    if maps < weight.numel():
-        return _shared(x, weight, styles, scales, bias, padding, f, up, packed or Packed())
+    if maps < weight.numel():  # one weight for all samples, whose small maps are scaled before and after
+        packed, x = packed or Packed(), x * styles.to(x.dtype)[:, :, None, None]
+        if up == 1:
+            y = packed.conv2d(x, weight, padding=padding)
+        else:
+            y = _filtered(packed.conv_transpose2d(x, weight, stride=2), f)
+        return y.mul_(scales.to(y.dtype)[:, :, None, None]).add_(bias.to(y.dtype)[:, None, None])
     drawn = []
     for i in range(len(x)):
         w = (weight * (scales[i, :, None] * styles[i])[:, :, None, None]).to(x.dtype)
@@ -52,26 +57,6 @@ def scaled_conv2d(
         else:
             drawn.append(_filtered(conv_transpose2d(one, w.transpose(0, 1), stride=2), f, b))
     return drawn[0] if len(drawn) == 1 else torch.cat(drawn)
-
-
-def _shared(
-    x: Tensor,
-    weight: Tensor,
-    styles: Tensor,
-    scales: Tensor,
-    bias: Tensor,
-    padding: int,
-    f: Tensor | None,
-    up: int,
-    packed: Packed,
-) -> Tensor:
-    """One weight for all samples, whose small maps are scaled before and after."""
-    x = x * styles.to(x.dtype)[:, :, None, None]
-    if up == 1:
-        y = packed.conv2d(x, weight, padding=padding)
-    else:
-        y = _filtered(packed.conv_transpose2d(x, weight, stride=2), f)
-    return y.mul_(scales.to(y.dtype)[:, :, None, None]).add_(bias.to(y.dtype)[:, None, None])
 
 
 def _filtered(t: Tensor, f: Tensor | None, bias: Tensor | None = None) -> Tensor:
