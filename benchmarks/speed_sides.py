@@ -20,8 +20,8 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,9 @@ import torch
 from torch import Tensor
 
 Work = Callable[[], Any]
+
+PROCESS = ExitStack()
+"""What stays as long as the process."""
 
 MIXING, GAMMA, PL_WEIGHT, PL_SHRINK, PL_DECAY = 0.9, 1.0, 2.0, 2, 0.01
 
@@ -62,6 +65,7 @@ def ours(case: Case, device: torch.device) -> Work:
     config = delta.generator(config, channel_base=case.channel_base, channel_max=case.channel_max)
     if case.work == "generate":
         return our_pictures(case, config, device)
+    from stylegans.runs.compiling import compile_players
     from stylegans.training.loop import descend
     from stylegans.training.setup import start
     from stylegans.training.state import Sample
@@ -77,7 +81,10 @@ def ours(case: Case, device: torch.device) -> Work:
         precision=case.precision,
         pl_batch_shrink=PL_SHRINK,
     )
+    config = replace(config, outputs=replace(config.outputs, compile=case.compiled))
     state, phases = start(config, device=device)
+    for line in compile_players(state):
+        print(line, file=sys.stderr)
     name = {"Gmain": "loss_G", "Gpl": "path_length", "Dmain": "loss_D", "Dr1": "R1"}[case.work]
     (phase,) = (phase for phase in phases if phase.terms[0].name == name)
     images = torch.randn(case.batch, 3, case.size, case.size, device=device)
@@ -90,12 +97,18 @@ def ours(case: Case, device: torch.device) -> Work:
 
 
 def our_pictures(case: Case, config: Any, device: torch.device) -> Work:
+    from stylegans.networks.compiled import compile_synthesis
     from stylegans.networks.families import build_generator
+    from stylegans.networks.graphed import graphed
     from stylegans.networks.precision import set_precision
 
     torch.manual_seed(0)
     G = build_generator(config.generator).to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
     set_precision(G, getattr(torch, case.precision))
+    if case.compiled:
+        compile_synthesis(G.synthesis)
+    else:
+        PROCESS.enter_context(graphed(G.synthesis, device))  # as the command line draws
     z = torch.randn(case.batch, G.z_dim, device=device)
     return without_gradients(lambda: G(z))
 

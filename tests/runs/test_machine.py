@@ -41,9 +41,18 @@ def test_precision_is_resolved(monkeypatch):
 
 def test_float16_is_for_gpus():
     machine.check_precision("float16", torch.device("cuda"))
-    machine.check_precision("bfloat16", torch.device("cpu"))
     with pytest.raises(UserError, match="--precision: float16 needs a GPU"):
         machine.check_precision("float16", torch.device("cpu"))
+
+
+def test_bfloat16_is_warned_of_where_the_processor_imitates_it(monkeypatch, recwarn):
+    monkeypatch.setattr(machine, "computes_bfloat16", lambda device: True)
+    machine.check_precision("bfloat16", torch.device("cpu"))
+    monkeypatch.setattr(machine, "computes_bfloat16", lambda device: False)
+    machine.check_precision("float32", torch.device("cpu"))
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match="--precision: this processor has no bfloat16"):
+        machine.check_precision("bfloat16", torch.device("cpu"))
 
 
 def test_a_model_computes_in_what_is_asked(monkeypatch):

@@ -8,6 +8,7 @@ import tyro
 
 from stylegans.cli.label import label_of
 from stylegans.cli.parse import parse
+from stylegans.cli.start import importing
 from stylegans.errors import UserError
 
 if TYPE_CHECKING:
@@ -63,16 +64,17 @@ def main(argv: list[str]) -> int:
     options = parse(Figures, argv, prog="stylegans figures")
     check(options)
 
-    from rich.console import Console
+    with importing():
+        from rich.console import Console
 
-    from stylegans import models
-    from stylegans.runs import machine
-    from stylegans.tools.figures import projections
-    from stylegans.tools.figures.analyses import ANALYSES
-    from stylegans.tools.figures.collection import KINDS, PROJECTION_STEPS, Request, chosen, drawn
-    from stylegans.tools.figures.page import write_figure, write_page
-    from stylegans.tools.figures.sheet import Figure, Omitted
-    from stylegans.tools.generate import parse_seeds
+        from stylegans import models
+        from stylegans.runs import machine
+        from stylegans.tools.figures import projections
+        from stylegans.tools.figures.analyses import ANALYSES
+        from stylegans.tools.figures.collection import KINDS, PROJECTION_STEPS, Request, chosen, drawn
+        from stylegans.tools.figures.page import write_figure, write_page
+        from stylegans.tools.figures.sheet import Figure, Omitted
+        from stylegans.tools.generate import parse_seeds
 
     seeds = parse_seeds(options.seeds)
     only = None if options.only is None else [name.strip() for name in options.only.split(",")]

@@ -11,6 +11,7 @@ import tyro
 from stylegans.cli.continued import Count, continued, counted, with_progress
 from stylegans.cli.label import label_of
 from stylegans.cli.parse import parse
+from stylegans.cli.start import importing
 from stylegans.config import Precision
 from stylegans.errors import UserError
 
@@ -70,13 +71,14 @@ def main(argv: list[str]) -> int:
     options = parse(Generate, argv, prog="stylegans generate")
     check(options)
 
-    from stylegans import models
-    from stylegans.metrics.processes import from_environment, local_device
-    from stylegans.metrics.sampling import batch_for
-    from stylegans.runs import machine
-    from stylegans.runs.compiling import compiled
-    from stylegans.tools.bulk import Request, batches_of
-    from stylegans.tools.generate import class_report, parse_seeds
+    with importing():
+        from stylegans import models
+        from stylegans.metrics.processes import from_environment, local_device
+        from stylegans.metrics.sampling import batch_for
+        from stylegans.runs import machine
+        from stylegans.runs.compiling import compiled
+        from stylegans.tools.bulk import Request, batches_of
+        from stylegans.tools.generate import class_report, parse_seeds
 
     seeds = tuple(dict.fromkeys(parse_seeds(options.seeds)))
     machine.tune_allocator()

@@ -11,6 +11,7 @@ import traceback
 import warnings
 from collections.abc import Sequence
 
+from stylegans.cli.start import load_ahead
 from stylegans.errors import RunFailed, UserError
 
 VERBS: dict[str, tuple[str, str]] = {
@@ -31,6 +32,9 @@ VERBS: dict[str, tuple[str, str]] = {
     "info": ("stylegans.cli.info", "what a model, checkpoint, run or data set is"),
 }
 """Verb → (the module whose ``main(argv) -> int`` runs it, what it does)."""
+
+SHORT = ("generate", "mix", "walk", "figures", "project")
+"""Verbs whose work may be shorter than PyTorch's import."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,6 +72,8 @@ def _run(words: Sequence[str]) -> int:
     if words[0] not in VERBS:
         raise UserError(_unknown(words[0]))
     module, _ = VERBS[words[0]]
+    if words[0] in SHORT:
+        load_ahead()
     try:
         return int(importlib.import_module(module).main(list(words[1:])))
     except SystemExit as stop:  # help was printed

@@ -8,6 +8,7 @@ import tyro
 
 from stylegans.cli.label import label_of
 from stylegans.cli.parse import parse
+from stylegans.cli.start import importing
 from stylegans.config import Precision
 from stylegans.errors import UserError
 
@@ -46,12 +47,13 @@ def main(argv: list[str]) -> int:
     if options.out.suffix.lower() != ".png":
         raise UserError(f"--out: {options.out.name}: the grid is a picture; name a file that ends in .png")
 
-    from stylegans import models
-    from stylegans.files.pictures import save_png, visible
-    from stylegans.runs import machine
-    from stylegans.tools.generate import class_report, parse_seeds, spelled
-    from stylegans.tools.layers import groups_of, parse_layers
-    from stylegans.tools.mix import mix_grid, refuse_unless_layered
+    with importing():
+        from stylegans import models
+        from stylegans.files.pictures import save_png, visible
+        from stylegans.runs import machine
+        from stylegans.tools.generate import class_report, parse_seeds, spelled
+        from stylegans.tools.layers import groups_of, parse_layers
+        from stylegans.tools.mix import mix_grid, refuse_unless_layered
 
     rows, columns = parse_seeds(options.rows, option="--rows"), parse_seeds(options.cols, option="--cols")
     machine.tune_allocator()

@@ -12,6 +12,7 @@ import tyro
 from stylegans.cli.label import label_of
 from stylegans.cli.parse import parse
 from stylegans.cli.progress import progress
+from stylegans.cli.start import importing
 from stylegans.config import Precision
 from stylegans.errors import UserError
 
@@ -97,13 +98,14 @@ def main(argv: list[str]) -> int:
     options = parse(Project, argv, prog="stylegans project")
     check(options)
 
-    import torch
+    with importing():
+        import torch
 
-    from stylegans import models
-    from stylegans.runs import machine
-    from stylegans.runs.compiling import compiled
-    from stylegans.tools.perceptual import open_perceptual
-    from stylegans.tools.targets import read_target
+        from stylegans import models
+        from stylegans.runs import machine
+        from stylegans.runs.compiling import compiled
+        from stylegans.tools.perceptual import open_perceptual
+        from stylegans.tools.targets import read_target
 
     machine.tune_allocator()
     device = machine.choose_device(options.device)

@@ -9,6 +9,7 @@ import tyro
 from stylegans.cli.continued import Count, bar, continued, counted, with_progress
 from stylegans.cli.label import label_of
 from stylegans.cli.parse import parse
+from stylegans.cli.start import importing
 from stylegans.config import Precision
 from stylegans.errors import UserError
 
@@ -70,15 +71,16 @@ def main(argv: list[str]) -> int:
     if options.scale is not None and options.scale < 1:
         raise UserError(f"--scale: {options.scale} is too small; use a whole number from 1")
 
-    from stylegans import models
-    from stylegans.files.pictures import enlarge
-    from stylegans.runs import machine
-    from stylegans.runs.compiling import compiled
-    from stylegans.tools import frames
-    from stylegans.tools.generate import class_report
-    from stylegans.tools.unfinished import folder_beside, unfinished
-    from stylegans.tools.video import check_video, write_video
-    from stylegans.tools.walk import check_frames, pictures, route
+    with importing():
+        from stylegans import models
+        from stylegans.files.pictures import enlarge
+        from stylegans.runs import machine
+        from stylegans.runs.compiling import compiled
+        from stylegans.tools import frames
+        from stylegans.tools.generate import class_report
+        from stylegans.tools.unfinished import folder_beside, unfinished
+        from stylegans.tools.video import check_video, write_video
+        from stylegans.tools.walk import check_frames, pictures, route
 
     check_video(options.out, fps=options.fps)
     check_frames(options.frames)

@@ -28,17 +28,22 @@ def register_lod(network: nn.Module) -> None:
 
 def set_lod(network: nn.Module, lod: float) -> None:
     """Set the stage of every growing network in ``network``."""
-    for name, buffer in network.named_buffers():
-        if name.rpartition(".")[2] == NAME:
-            buffer.fill_(lod)
+    for buffer in _lods(network):
+        buffer.fill_(lod)
 
 
 def lod_of(network: nn.Module) -> float:
     """The stage of the first growing network in ``network``; 0 where nothing grows."""
-    for name, buffer in network.named_buffers():
-        if name.rpartition(".")[2] == NAME:
-            return float(buffer)
-    return 0.0
+    return float(next(_lods(network), 0.0))
+
+
+def grows(network: nn.Module) -> bool:
+    """Whether any network in ``network`` has a stage of growth."""
+    return next(_lods(network), None) is not None
+
+
+def _lods(network: nn.Module) -> Iterator[Tensor]:
+    return (buffer for name, buffer in network.named_buffers() if name.rpartition(".")[2] == NAME)
 
 
 def fade(lod: float, level_lod: int) -> float:

@@ -13,6 +13,7 @@ from stylegans.config.adjust import SEPARABLE, batch_sizes
 from stylegans.errors import UserError
 from stylegans.networks import compiled as networks
 from stylegans.networks.base import Synthesis
+from stylegans.networks.graphed import graphed
 from stylegans.networks.protocol import Generator, Noise, device_of
 from stylegans.training.state import State
 
@@ -80,14 +81,17 @@ def _one_batch(state: State) -> None:
 def compiled(G: Generator, first: Callable[[], object], *, wanted: bool, tell: Callable[[str], None]) -> Iterator[None]:
     """Within, a generator that draws many pictures is compiled, if ``wanted`` and possible.
 
+    Unless it is wanted, a GPU draws them from CUDA graphs (``networks/graphed.py``).
+
     Args:
         first: a call like those that follow, for the warm-up. Calls of another kind run as written.
         tell: is told what the warm-up took, or why nothing is compiled.
     """
-    if not wanted:
-        yield
-        return
     synthesis = G.synthesis
+    if not wanted:
+        with graphed(synthesis, device_of(G)):
+            yield
+        return
     reason = networks.why_not(device_of(G))
     if reason or not isinstance(synthesis, Synthesis):
         tell(f"--compile: {reason or 'this model is no network of ours'}; it runs without")

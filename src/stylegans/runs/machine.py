@@ -3,6 +3,7 @@
 import ctypes
 import platform
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from stylegans.config.precision import why_not
@@ -54,12 +55,15 @@ def choose_precision(config: "Run", device: "torch.device") -> "Precision":
 
 
 def check_precision(precision: "Precision", device: "torch.device") -> None:
-    """
+    """Warns of bfloat16 on a processor that must imitate it.
+
     Raises:
         UserError: the device has no such arithmetic.
     """
     if precision == "float16" and device.type != "cuda":
         raise UserError(f"--precision: float16 needs a GPU with CUDA, not {device.type}; use bfloat16 or float32")
+    if precision == "bfloat16" and device.type == "cpu" and not computes_bfloat16(device):
+        warnings.warn("--precision: this processor has no bfloat16 arithmetic; float32 is far faster", stacklevel=2)
 
 
 def compute_in(precision: "Precision", network: Any, device: "torch.device") -> "Precision":
