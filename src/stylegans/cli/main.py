@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 it could not be done (or the verb's own answer: no), or ou
 130 interrupted (Ctrl-C); 141 whoever read our output went away. ``--debug`` anywhere shows the traceback too.
 """
 
+import gc
 import importlib
 import os
 import sys
@@ -38,8 +39,15 @@ SHORT = ("generate", "mix", "walk", "figures", "project")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line ``argv`` (the process's own unless given) and return its exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    """Run the command line ``argv`` and return its exit code. None: the process's own, which then ends."""
+    if argv is not None:
+        return _code(list(argv))
+    code = _code(sys.argv[1:])
+    gc.freeze()  # or the interpreter looks through everything once more before it ends, half a second with PyTorch
+    return code
+
+
+def _code(words: list[str]) -> int:
     debug = "--debug" in words
     warnings.formatwarning = _one_line
     try:
