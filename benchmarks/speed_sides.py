@@ -268,7 +268,7 @@ def finite(network: torch.nn.Module) -> None:
 def keep_blocks() -> None:
     """The allocator's setting of ``stylegans.runs.machine.tune_allocator``, for the other programs."""
     libc = ctypes.CDLL(None)
-    for name, value in ((-4, 0), (-1, 2**31 - 1), (-2, 0)):
+    for name, value in ((-4, 0), (-1, -1), (-2, 0)):
         libc.mallopt(name, value)
 
 
@@ -327,6 +327,7 @@ def main() -> None:
     if options.tuned:
         keep_blocks()
     torch.set_num_threads(options.threads)
+    torch.backends.cudnn.benchmark = True  # as all of them train
     device = torch.device(options.device)
     if options.checkout:
         sys.path.insert(0, options.checkout)

@@ -78,6 +78,14 @@ def test_workers_leave_the_training_a_core_and_a_cpu_all(monkeypatch, device, co
     assert [machine.choose_workers(asked, torch.device(device)) for asked in (0, 3, 99)] == [0, 3, 99]
 
 
+def test_only_on_a_gpu_are_algorithms_of_convolutions_compared(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
+    machine.tune_convolutions(torch.device("cpu"))
+    assert not torch.backends.cudnn.benchmark
+    machine.tune_convolutions(torch.device("cuda"))
+    assert torch.backends.cudnn.benchmark
+
+
 def test_memory_is_counted():
     peak = machine.peak_memory(torch.device("cpu"))
     assert peak is None or 10**7 < peak < 10**12

@@ -48,15 +48,23 @@ def scaled_conv2d(
         else:
             y = _filtered(packed.conv_transpose2d(x, weight, stride=2), f)
         return y.mul_(scales.to(y.dtype)[:, :, None, None]).add_(bias.to(y.dtype)[:, None, None])
-    drawn = []
-    for i in range(len(x)):
+
+    def drawn(i: int) -> Tensor:
         w = (weight * (scales[i, :, None] * styles[i])[:, :, None, None]).to(x.dtype)
         one, b = x[i : i + 1], bias.to(x.dtype)
         if up == 1:
-            drawn.append(conv2d(one, w, b, padding=(padding, padding)))
-        else:
-            drawn.append(_filtered(conv_transpose2d(one, w.transpose(0, 1), stride=2), f, b))
-    return drawn[0] if len(drawn) == 1 else torch.cat(drawn)
+            return conv2d(one, w, b, padding=(padding, padding))
+        return _filtered(conv_transpose2d(one, w.transpose(0, 1), stride=2), f, b)
+
+    first = drawn(0)
+    if len(x) == 1:
+        return first
+    every = torch.empty([len(x), *first.shape[1:]], dtype=first.dtype, memory_format=torch.channels_last)
+    every[0] = first[0]
+    del first  # so that besides all only one is held
+    for i in range(1, len(x)):
+        every[i : i + 1] = drawn(i)
+    return every
 
 
 def _filtered(t: Tensor, f: Tensor | None, bias: Tensor | None = None) -> Tensor:

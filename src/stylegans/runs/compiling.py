@@ -15,6 +15,7 @@ from stylegans.networks import compiled as networks
 from stylegans.networks.base import Synthesis
 from stylegans.networks.graphed import graphed
 from stylegans.networks.protocol import Generator, Noise, device_of
+from stylegans.runs.machine import tune_convolutions
 from stylegans.training.state import State
 
 
@@ -87,12 +88,13 @@ def compiled(G: Generator, first: Callable[[], object], *, wanted: bool, tell: C
         first: a call like those that follow, for the warm-up. Calls of another kind run as written.
         tell: is told what the warm-up took, or why nothing is compiled.
     """
-    synthesis = G.synthesis
+    synthesis, device = G.synthesis, device_of(G)
+    tune_convolutions(device)
     if not wanted:
-        with graphed(synthesis, device_of(G)):
+        with graphed(synthesis, device):
             yield
         return
-    reason = networks.why_not(device_of(G))
+    reason = networks.why_not(device)
     if reason or not isinstance(synthesis, Synthesis):
         tell(f"--compile: {reason or 'this model is no network of ours'}; it runs without")
         yield

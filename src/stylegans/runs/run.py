@@ -108,6 +108,7 @@ def _resolved(config: Run, data: ImageDataset, device: torch.device, old: Run | 
 def _train_in(
     folder: RunFolder, config: Run, data: ImageDataset, device: torch.device, stop: Callable[[], bool]
 ) -> Iterator[Event]:
+    machine.tune_convolutions(device)
     session = Session(folder, config, data, device=device)
     started = session.resume()
     with closing(session):
