@@ -10,6 +10,7 @@ from stylegans.config import Augment, Growth, Loss, Optimizer
 from stylegans.config.adjust import with_batch, with_loss, with_size, with_width
 from stylegans.data.pipeline import Batch
 from stylegans.errors import RunFailed
+from stylegans.losses.adversarial import GAMES
 from stylegans.networks.pyramid import lod_of
 from stylegans.presets import get
 from stylegans.training import loop, objectives, schedule
@@ -126,6 +127,26 @@ def test_the_discriminator_can_learn_from_the_generators_own_pictures(small_run,
     assert all(torch.equal(images, fakes) for (images, *_), fakes in zip(made, judged, strict=True))
     assert not any(fakes.requires_grad for fakes in judged)
     assert not state.fakes
+
+
+@pytest.mark.parametrize("game", list(GAMES))
+def test_pictures_scored_in_turn_teach_the_discriminator_the_same(small_run, monkeypatch, game):
+    run = small_run(loss=game, drift=0.1)
+    outcomes = []
+    for joined in (2**30, 0):
+        monkeypatch.setattr(objectives, "JOINED", joined)
+        state, _ = start(run, device=CPU)
+        sample = loop.to_sample(next(pictures(run)), state)
+        (term,) = (term for term in objectives.terms(run.training) if term.name == "loss_D")
+        assert len(list(term.loss(state, sample))) == (1 if joined else 2)
+        state, _ = start(run, device=CPU)
+        state.generator.requires_grad_(False)
+        loop.accumulate(state, term, sample, weight=1)
+        gradient = torch.cat([p.grad.flatten() for p in state.discriminator.parameters() if p.grad is not None])
+        outcomes.append((gradient, state.averages.means()))
+    (together, means), (in_turn, means_in_turn) = outcomes
+    assert (together - in_turn).norm() / together.norm() < 1e-5
+    assert means == pytest.approx(means_in_turn, rel=1e-4, abs=1e-6)
 
 
 def test_a_lazy_term_has_the_gradient_of_the_dense_one_in_expectation(small_run):

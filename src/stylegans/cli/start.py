@@ -22,8 +22,10 @@ def load_ahead() -> None:
 def _load() -> None:
     spec = find_spec("torch")
     if spec is not None and spec.origin is not None:
+        folder = Path(spec.origin).parent / "lib"
         with suppress(OSError):  # libraries of CUDA that only PyTorch itself can find
-            ctypes.CDLL(str(Path(spec.origin).parent / "lib" / "libtorch_cpu.so"))
+            ctypes.CDLL(str(folder / "libtorch_global_deps.so"), mode=ctypes.RTLD_GLOBAL)  # first, as PyTorch does
+            ctypes.CDLL(str(folder / "libtorch_cpu.so"))
 
 
 @contextmanager

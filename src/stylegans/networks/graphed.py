@@ -39,8 +39,8 @@ def graphed(synthesis: object, device: torch.device, *, record: Record = on_cuda
     """Within, ``synthesis`` draws from recordings what it draws again and again, where that is possible.
 
     Possible on a CUDA GPU, for networks of ours that do not grow, without gradients and with noise that is not drawn.
-    A kind of call (the shape of ws, the noise) is recorded when it comes for the second time; weights must stay as
-    they are.
+    A kind of call (the shape of ws, the noise) is recorded when it comes for the second time. Weights must stay as
+    they are; buffers, like the transform of StyleGAN3's input, may change in place.
     """
     if device.type != "cuda" or not isinstance(synthesis, Synthesis) or grows(synthesis):
         yield

@@ -16,6 +16,7 @@ from stylegans.networks.base import Synthesis
 from stylegans.networks.graphed import graphed
 from stylegans.networks.protocol import Generator, Noise, device_of
 from stylegans.runs.machine import tune_convolutions
+from stylegans.training import objectives
 from stylegans.training.state import State
 
 
@@ -72,8 +73,9 @@ def _one_batch(state: State) -> None:
     discriminator.requires_grad_(True)
     with torch.no_grad():
         images = draw().contiguous(memory_format=torch.channels_last)
-    fake, real = discriminator.score_both(images, images, c)
-    (fake + real).sum().backward()
+    at_once = objectives.at_once(state.config.training, images)
+    scores = discriminator.score_both(images, images, c) if at_once else (discriminator(images, c),)
+    torch.cat(scores).sum().backward()
     for player in (generator, discriminator):
         player.zero_grad(set_to_none=True)
 

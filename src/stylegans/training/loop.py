@@ -93,9 +93,11 @@ def accumulate(state: State, term: Term, sample: Sample, *, weight: float) -> No
         term.prepare(state, in_turn(parts))
         state.random.set_state(before)
     for part in in_turn(parts):
-        loss = term.loss(state, part)
-        state.averages.add(term.name, loss)
-        (loss.mean() * (weight / len(parts))).backward()
+        loss, values = term.loss(state, part), []
+        for summand in (loss,) if isinstance(loss, Tensor) else loss:
+            (summand.mean() * (weight / len(parts))).backward()
+            values.append(summand.detach())
+        state.averages.add(term.name, sum(values[1:], values[0]))
     if state.mean_ws:
         state.generator.mapping.track_average(torch.stack(state.mean_ws).unsqueeze(1))
         state.mean_ws.clear()

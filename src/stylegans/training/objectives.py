@@ -65,10 +65,18 @@ def generator_loss(state: State, sample: Sample) -> Tensor:
     return GAMES[state.config.training.loss].generator(scores)
 
 
-def discriminator_loss(state: State, sample: Sample) -> Tensor:
-    game = GAMES[state.config.training.loss]
-    fake, real = score_both(state, sample)
-    return game.fake(fake) + game.real(real) + drift_loss(state, real)
+def discriminator_loss(state: State, sample: Sample) -> Iterator[Tensor]:
+    game, discriminator = GAMES[state.config.training.loss], state.discriminator
+    images, reals = shown(state, sample)
+    if at_once(state.config.training, images):
+        fake, real = discriminator.score_both(images, reals, sample.labels)
+        follow_reals(state, real, certain=real)
+        yield game.fake(fake) + game.real(real) + drift_loss(state, real)
+    else:
+        yield game.fake(discriminator(images, sample.labels))
+        real = discriminator(reals, sample.labels)
+        follow_reals(state, real, certain=real)
+        yield game.real(real) + drift_loss(state, real)
 
 
 def relativistic_generator_loss(state: State, sample: Sample) -> Tensor:
@@ -80,7 +88,8 @@ def relativistic_generator_loss(state: State, sample: Sample) -> Tensor:
 
 
 def relativistic_discriminator_loss(state: State, sample: Sample) -> Tensor:
-    fake, real = score_both(state, sample)
+    fake, real = state.discriminator.score_both(*shown(state, sample), sample.labels)
+    follow_reals(state, real, certain=real - fake)  # paired scores have no zero of their own
     return adversarial.discriminator_relativistic(fake, real) + drift_loss(state, real)
 
 
@@ -93,16 +102,29 @@ def draw(state: State, sample: Sample) -> Tensor:
     return images
 
 
-def score_both(state: State, sample: Sample) -> tuple[Tensor, Tensor]:
-    """The discriminator's scores of generated pictures, fresh unless some were handed on, and of real ones."""
-    with torch.no_grad():
-        images = state.fakes.popleft() if state.fakes else generate(state, sample)[0]
-        images = augmented(state, sample, images)
-        reals = augmented(state, sample, sample.images)
-    fake, real = state.discriminator.score_both(images, reals, sample.labels)
+JOINED = 2**15
+"""Pixels of a batch from which on its pictures are scored after one another."""
+
+
+def at_once(training: Training, images: Tensor) -> bool:
+    """Whether generated and real pictures go through the discriminator together. Paired scores need it, and small
+    pictures take less time so. Large ones take as much in turn, and half the memory."""
+    n, _, height, width = images.shape
+    return training.loss == "relativistic" or n * height * width < JOINED
+
+
+@torch.no_grad()
+def shown(state: State, sample: Sample) -> tuple[Tensor, Tensor]:
+    """What the discriminator is shown: generated pictures, fresh unless some were handed on, and real ones."""
+    images = state.fakes.popleft() if state.fakes else generate(state, sample)[0]
+    return augmented(state, sample, images), augmented(state, sample, sample.images)
+
+
+def follow_reals(state: State, real: Tensor, *, certain: Tensor) -> None:
+    """The scores of real pictures, and how ``certain`` the discriminator is of them, for the log and for ADA."""
     state.averages.add("scores_real", real)
-    follow_signs(state, fake, real)
-    return fake, real
+    state.averages.add("signs_real", certain.sign())
+    state.signs.add(certain)
 
 
 # --- augmentation ---------------------------------------------------------------------------------------------------
@@ -119,14 +141,6 @@ def blurred(state: State, images: Tensor) -> Tensor:
     """At the beginning of a training that fades it in, the discriminator sees no detail (StyleGAN3, appendix F)."""
     f = gaussian(schedule.blur(state.config.training, state.images))
     return images if f is None else filter2d(images, f.to(images.device))
-
-
-def follow_signs(state: State, fake: Tensor, real: Tensor) -> None:
-    """How certain the discriminator is of real pictures. Paired scores have no zero of their own: there it is certain
-    of a picture that it ranks above the generated one beside it."""
-    certain = real - fake if state.config.training.loss == "relativistic" else real
-    state.averages.add("signs_real", certain.sign())
-    state.signs.add(certain)
 
 
 def draw_transformation(state: State, sample: Sample) -> Transformation | None:

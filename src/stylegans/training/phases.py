@@ -16,8 +16,9 @@ from stylegans.training.state import Sample, State
 
 Player = Literal["generator", "discriminator"]
 
-Loss = Callable[[State, Sample], Tensor]
-"""(state, a batch or part of one) → the loss of each sample ``[n]``, to be averaged and minimised."""
+Loss = Callable[[State, Sample], Tensor | Iterator[Tensor]]
+"""(state, a batch or part of one) → the loss of each sample ``[n]``, to be averaged and minimised; or its summands, of
+which each is differentiated before the next is computed."""
 
 Prepare = Callable[[State, Iterator[Sample]], None]
 """What must be known of a whole batch before the loss of any of its parts."""
