@@ -11,11 +11,12 @@ from stylegans.ops.resample import fir_filter
 @pytest.mark.parametrize("act", [*RECTIFIERS, "swish"])
 @pytest.mark.parametrize("clamp", [None, 0.4])
 @pytest.mark.parametrize("biased", [True, False])
+@pytest.mark.parametrize("size", [(6, 4), (2, 2)], ids=["weights scaled", "maps scaled"])
 def test_it_equals_the_steps_one_by_one_with_first_and_second_derivatives(
-    up, down, kernel, act, clamp, biased, with_derivatives
+    up, down, kernel, act, clamp, biased, size, with_derivatives
 ):
     f = fir_filter((1, 3, 3, 1)).double()
-    x = torch.randn(2, 3, 6, 4, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(2, 3, *size, dtype=torch.float64, requires_grad=True)
     w = torch.randn(4, 3, kernel, kernel, dtype=torch.float64, requires_grad=True)
     b = torch.randn(4, dtype=torch.float64, requires_grad=True) if biased else None
     leaves = [x, w, b] if b is not None else [x, w]
@@ -32,3 +33,13 @@ def test_what_it_is_given_stays_as_it_was():
     before = [each.clone() for each in (x, w, b)]
     conv2d_act(x, w, None, b, act="lrelu", clamp=0.1)
     assert all(torch.equal(now, then) for now, then in zip((x, w, b), before, strict=True))
+
+
+def test_on_small_maps_no_copy_of_the_weights_is_kept():
+    x, w = torch.randn(1, 4, 2, 2), torch.randn(4, 4, 3, 3, requires_grad=True)
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
+        conv2d_act(x, w, None, torch.zeros(4), weight_gain=0.5, padding=1, act="lrelu")
+    weights = [t for t in kept if t.shape == w.shape]
+    assert weights
+    assert all(t.data_ptr() == w.data_ptr() for t in weights)

@@ -91,3 +91,17 @@ def test_a_penalty_does_not_pay_for_the_weights_gradients(monkeypatch):
 def test_four_phases_are_a_transposed_convolution(size):
     x, w = torch.randn(2, 3, *size, dtype=torch.float64), torch.randn(3, 4, 3, 3, dtype=torch.float64)
     torch.testing.assert_close(convolution_gradients._by_phases(x, w), F.conv_transpose2d(x, w, stride=2))
+
+
+@pytest.mark.parametrize("avx512", [False, True])
+@pytest.mark.parametrize("outer", [3, 64])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@torch.no_grad()
+def test_a_transposed_convolution_is_the_same_in_whichever_form(avx512, outer, dtype, monkeypatch):
+    monkeypatch.setattr(convolution_gradients, "PHASES_FROM", 1)
+    monkeypatch.setattr(convolution_gradients, "_has_avx512", lambda: avx512)
+    x, w = torch.randn(1, 2, 5, 6).to(dtype), torch.randn(2, outer, 3, 3).to(dtype)
+    assert convolution_gradients._phases_suit(x, w) == (not avx512 or (outer == 64 and dtype is torch.float32))
+    torch.testing.assert_close(
+        convolution_gradients.conv_transpose2d(x, w, stride=2), F.conv_transpose2d(x, w, stride=2)
+    )

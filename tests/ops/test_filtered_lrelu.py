@@ -7,8 +7,6 @@ from hypothesis import strategies as st
 
 from stylegans.ops.filtered_lrelu import filtered_lrelu
 from stylegans.ops.filters import lowpass
-from stylegans.ops.polyphase import polyphase
-from stylegans.ops.resample import upfirdn
 
 
 @pytest.mark.parametrize("plain", [True, False])
@@ -51,26 +49,6 @@ def test_fast_form_equals_the_definition_with_its_derivatives(with_derivatives, 
         with_derivatives(filtered_lrelu(x, b, plain=plain, **options), wanted) for plain in (True, False)
     )
     torch.testing.assert_close(found, expected)
-
-
-@pytest.mark.parametrize("factor", [{"up": 3}, {"down": 3}])
-def test_derivatives_of_polyphase_resampling_are_right(factor):
-    f = torch.randn(4, 5, dtype=torch.float64)
-    x = torch.randn(1, 2, 5, 6, dtype=torch.float64, requires_grad=True)
-
-    def resample(x):
-        return polyphase(x, f, padding=(2, -1, 3, 1), **factor)
-
-    assert torch.autograd.gradcheck(resample, x)
-    assert torch.autograd.gradgradcheck(resample, x)
-
-
-@given(up=st.integers(1, 4), taps=st.integers(1, 12), padding=st.tuples(*[st.integers(-3, 12)] * 4))
-def test_polyphase_upsampling_in_any_memory_format_equals_upfirdn(up, taps, padding):
-    x, f = torch.randn(2, 3, 18, 19), torch.randn(taps)
-    for memory in (torch.contiguous_format, torch.channels_last):
-        found = polyphase(x.contiguous(memory_format=memory), f, up=up, padding=padding)
-        torch.testing.assert_close(found, upfirdn(x, f, up=up, padding=padding, plain=True), rtol=1e-4, atol=1e-4)
 
 
 def test_a_filtered_rectifier_commutes_with_a_shift_better_than_a_plain_one():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from stylegans.ops.packed import Packed
 from stylegans.ops.resample import fir_filter
-from stylegans.ops.styled_conv import styled_conv2d
+from stylegans.ops.styled_conv import styled_conv2d, styled_rgb
 
 
 def layer(*, n=1, inner=8, outer=6, size=(5, 4), up=1, noise="one", dtype=torch.float32, seed=0):
@@ -117,3 +117,19 @@ def test_wide_layers_equal_the_plain_form(size):
     expected = styled_conv2d(x, weight, styles, plain=True, **options)
     found = styled_conv2d(x, weight, styles, packed=Packed(), **options)
     assert ((found - expected).abs().max() / expected.abs().max()).item() < 1e-5
+
+
+@pytest.mark.parametrize("n", [1, 3])
+@pytest.mark.parametrize("clamp", [None, 0.5])
+def test_a_picture_of_features_is_the_same_with_and_without_gradients(n, clamp):
+    (x, _, styles), _ = layer(n=n, size=(64, 65))
+    weight, bias = torch.randn(3, x.shape[1], 1, 1), torch.randn(3)
+    x = x.contiguous(memory_format=torch.channels_last)
+    before = x.clone()
+    expected = torch.einsum("nihw,oi,ni->nohw", x, weight[:, :, 0, 0], styles) + bias[:, None, None]
+    expected = expected if clamp is None else expected.clamp(-clamp, clamp)
+    torch.testing.assert_close(styled_rgb(x, weight, styles, bias=bias, clamp=clamp), expected)
+    found = styled_rgb(x, weight.requires_grad_(), styles, bias=bias, clamp=clamp)
+    torch.testing.assert_close(found, expected)
+    assert found.requires_grad
+    assert torch.equal(x, before)

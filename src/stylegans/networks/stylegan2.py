@@ -21,8 +21,9 @@ from stylegans.networks.pyramid import blend, present, register_lod, to_size
 from stylegans.nn.equalized import EqualizedConv2d
 from stylegans.nn.inputs import ConstantInput
 from stylegans.nn.modulated import StyledConv, ToRGB
+from stylegans.ops.polyphase import upsample
 from stylegans.ops.random import Source
-from stylegans.ops.resample import fir_filter, upsample
+from stylegans.ops.resample import fir_filter
 
 
 class SynthesisBlock(Reducible):
@@ -111,13 +112,13 @@ class SynthesisNetwork(Synthesis):
             first += count
             if block.to_rgb is None or (self.grow and not draws):
                 continue
-            rgb = block.to_rgb(x, styles[:, -1]).float()
+            rgb = block.to_rgb(x, styles[:, -1])
             if self.grow:
-                image = blend(rgb, image, coming)
+                image = blend(rgb.float(), image, coming)
             elif image is None:
-                image = rgb
+                image = rgb.float()
             else:
-                image = rgb + upsample(image, self.f)
+                image = upsample(image, self.f) + rgb
         assert image is not None  # the finest level always draws
         return to_size(image, self.resolution)
 

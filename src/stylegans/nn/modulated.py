@@ -9,11 +9,9 @@ from stylegans.config.sizes import Size
 from stylegans.nn.equalized import EqualizedLinear
 from stylegans.nn.noise import NoiseInput
 from stylegans.nn.packing import Packing
-from stylegans.ops.activation import bias_act
-from stylegans.ops.modulation import modulated_conv2d
 from stylegans.ops.random import Source
 from stylegans.ops.resample import fir_filter
-from stylegans.ops.styled_conv import styled_conv2d
+from stylegans.ops.styled_conv import styled_conv2d, styled_rgb
 
 
 class StyledConv(Packing):
@@ -72,5 +70,5 @@ class ToRGB(nn.Module):
         self.clamp = clamp
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        x = modulated_conv2d(x, self.weight, self.affine(w) * self.weight_gain, demodulate=False)
-        return bias_act(x, self.bias, clamp=self.clamp)
+        styles = self.affine(w) * self.weight_gain
+        return styled_rgb(x, self.weight, styles, bias=self.bias, clamp=self.clamp)

@@ -1,7 +1,9 @@
 """A convolution with what follows it: bias, activation, gain, clamp, in as few passes over the maps as there can be.
 
-A rectifier commutes with a positive factor, so the gain goes into the weights and the bias, the bias into the
-convolution; what is left is the rectifier, in place. The gradients of any order are PyTorch's own.
+A rectifier commutes with a positive factor, so the gains go into the weights and the bias, the bias into the
+convolution; what is left is the rectifier, in place. Where the weights are larger than the maps, at the low
+resolutions, the maps are scaled instead, and no copy of the weights is kept for the way back. The gradients of any
+order are PyTorch's own.
 """
 
 import torch.nn.functional as F
@@ -10,6 +12,7 @@ from torch import Tensor
 from stylegans.ops.activation import ACTIVATIONS, RECTIFIERS, Activation, bias_act, slope_of
 from stylegans.ops.convolution import conv2d_resample
 from stylegans.ops.dispatch import use_kernels
+from stylegans.ops.eager import eager
 from stylegans.ops.resample import Pair
 
 
@@ -46,9 +49,13 @@ def conv2d_act(
         w = (w * weight_gain).to(x.dtype)
         x = conv2d_resample(x, w, f, up=up, down=down, padding=padding, flip_weight=flip_weight, plain=plain)
         return bias_act(x, b, act=act, gain=scale, clamp=clamp)
-    w = (w * (weight_gain * scale)).to(x.dtype)
-    b = None if b is None else (b * scale).to(x.dtype)
-    x = conv2d_resample(x, w, f, b, up=up, down=down, padding=padding, flip_weight=flip_weight)
+    scale, b = weight_gain * scale, None if b is None else (b * scale).to(x.dtype)
+    if eager(x) and len(x) * w.shape[0] * x.shape[2] * x.shape[3] * up**2 // down**2 < w.numel():
+        x = conv2d_resample(x, w.to(x.dtype), f, up=up, down=down, padding=padding, flip_weight=flip_weight)
+        x = x.mul_(scale) if b is None else x.mul_(scale).add_(b[:, None, None])
+    else:
+        w = (w * scale).to(x.dtype)
+        x = conv2d_resample(x, w, f, b, up=up, down=down, padding=padding, flip_weight=flip_weight)
     return rectified_(x, act, clamp)
 
 

@@ -22,6 +22,9 @@ PHASES_FROM = 128 * 128
 """Pixels from which a transposed convolution of stride 2 is computed as four without zeros: oneDNN's own, of many
 pixels in channels_last, reaches half of a convolution's speed on a CPU with AVX2, or less."""
 
+PHASES_CHANNELS = 64
+"""The fewest outputs for which that holds with AVX-512 too."""
+
 
 class Geometry(NamedTuple):
     """Of a convolution: (y, x) each."""
@@ -65,18 +68,25 @@ def _spread(g: Tensor, w: Tensor, geometry: Geometry, size: Pair) -> Tensor:
     """The transpose, in whichever form is fast, where no one asks for gradients."""
     stride, padding = geometry
     if stride == (1, 1):  # a convolution with the weights turned
-        turned = w.flip([2, 3]).transpose(0, 1)
         around = w.shape[2] - 1 - padding[0], w.shape[3] - 1 - padding[1]
-        if min(around) >= 0 and winograd.suits(g, turned):
+        if min(around) >= 0 and winograd.suits(g, w.transpose(0, 1)):
+            turned = w.flip([2, 3]).transpose(0, 1)
             return winograd.convolved(g, winograd.transformed(turned), padding=around)
     beyond = [
         full - ((had - 1) * step - 2 * around + taps)  # rows that no output reached
         for full, had, step, around, taps in zip(size, g.shape[2:], stride, padding, w.shape[2:], strict=True)
     ]
     doubles = stride == (2, 2) and padding == (0, 0) and tuple(w.shape[2:]) == (3, 3) and not any(beyond)
-    if doubles and eager(g) and g.device.type == "cpu" and g.shape[2] * g.shape[3] >= PHASES_FROM:
+    if doubles and _phases_suit(g, w):
         return _by_phases(g, w)
     return F.conv_transpose2d(g, w, stride=stride, padding=padding, output_padding=beyond)
+
+
+def _phases_suit(g: Tensor, w: Tensor) -> bool:
+    """With bfloat16 arithmetic, oneDNN's own form is the faster."""
+    if not eager(g) or g.device.type != "cpu" or g.shape[2] * g.shape[3] < PHASES_FROM:
+        return False
+    return not _has_avx512() or (g.dtype is not torch.bfloat16 and w.shape[1] >= PHASES_CHANNELS)
 
 
 def _by_phases(g: Tensor, w: Tensor) -> Tensor:

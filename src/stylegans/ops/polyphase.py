@@ -3,6 +3,9 @@
 An output sample of an upsampled signal sees every ``up``-th tap only, the others fall on zeros; which ones depends on
 its phase. With the filters of StyleGAN3, of 6 taps per factor, this and one pass per axis are what makes its layers
 affordable. For the plain twin see ``upfirdn``.
+
+Feature maps are filtered by depthwise convolutions. Pictures have so few channels that sums of shifted copies are
+several times as fast.
 """
 
 from collections.abc import Sequence
@@ -12,8 +15,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stylegans.ops import resample
 from stylegans.ops.dispatch import use_kernels
-from stylegans.ops.resample import Resampling, depthwise, extent, oriented, pad, sides, upfirdn
+from stylegans.ops.eager import eager
+from stylegans.ops.resample import Resampling, depthwise, extent, oriented, pad, sides, up_padding, upfirdn
+
+PICTURE = 4
+"""Up to so many channels, and taps of each phase, copies are shifted."""
+
+SHIFTED_FROM = 64 * 64
+"""Pixels from which that is worth its many operations."""
 
 
 def polyphase(
@@ -33,6 +44,13 @@ def polyphase(
     f = (f * gain ** (f.ndim / 2)).to(x.dtype)
     result: Tensor = _Polyphase.apply(x, f, Resampling(up, up, down, down, *sides(padding), flip=flip))  # type: ignore[no-untyped-call]
     return result
+
+
+def upsample(x: Tensor, f: Tensor, *, up: int = 2) -> Tensor:
+    """What ``resample.upsample`` computes of pictures ``[N, C, H, W]``."""
+    if not _is_picture(x):
+        return resample.upsample(x, f, up=up)
+    return polyphase(x, f, up=up, padding=up_padding(extent(f), (up, up)), gain=up**2)
 
 
 class _Polyphase(torch.autograd.Function):
@@ -72,6 +90,8 @@ def _up(x: Tensor, f: Tensor, r: Resampling) -> Tensor:
     """Upsample with the oriented filter ``f [kh, kw]``, phase by phase."""
     (kw, kh), (h, w) = extent(f), x.shape[2:]
     height, width = h * r.up_y + r.top + r.bottom - kh + 1, w * r.up_x + r.left + r.right - kw + 1
+    if _is_picture(x) and kw * kh <= PICTURE * r.up_x * r.up_y:
+        return _shifted(x, f, r, height, width)
     f = F.pad(f, [0, -kw % r.up_x, 0, -kh % r.up_y])  # as many taps in every phase
     rows = [_interleaved([_phase(x, f, r, p, q, height, width) for q in range(r.up_x)], axis=3) for p in range(r.up_y)]
     return _interleaved(rows, axis=2)[:, :, :height, :width]
@@ -87,6 +107,45 @@ def _phase(x: Tensor, f: Tensor, r: Resampling, p: int, q: int, height: int, wid
     around_x = max(left, wide + taps.shape[1] - 1 - left - x.shape[3], 0)
     y = depthwise(x, taps, padding=(around_y, around_x))  # a few samples more than needed, instead of a padded copy
     return y[:, :, around_y - top :, around_x - left :][:, :, :high, :wide]
+
+
+def _is_picture(x: Tensor) -> bool:
+    """Whether shifted copies of it are the fast form."""
+    few = x.shape[1] <= PICTURE
+    return eager(x) and few and x.device.type == "cpu" and x.shape[2] * x.shape[3] >= SHIFTED_FROM
+
+
+def _shifted(x: Tensor, f: Tensor, r: Resampling, height: int, width: int) -> Tensor:
+    """``_up``, every phase a weighted sum of the picture, shifted; in contiguous layout."""
+    kw, kh = extent(f)
+    top, bottom, left, right = kh + max(r.top, 0), kh + max(r.bottom, 0), kw + max(r.left, 0), kw + max(r.right, 0)
+    x = pad(x.contiguous(), left, right, top, bottom)  # farther than any tap reaches
+    y = x.new_empty([*x.shape[:2], height, width])
+    for p in range(r.up_y):
+        for q in range(r.up_x):
+            (first_y, above), (first_x, before) = _under(p, r.up_y, r.top), _under(q, r.up_x, r.left)
+            place = y[:, :, p :: r.up_y, q :: r.up_x]
+            rows, columns = place.shape[2:]
+            seen = x[:, :, top - above :, left - before :]
+            terms = [
+                (seen[:, :, i : i + rows, j : j + columns], weight)
+                for i, line in enumerate(f[first_y :: r.up_y, first_x :: r.up_x].tolist())
+                for j, weight in enumerate(line)
+            ]
+            _weighted_sum(terms, out=place)
+    return y
+
+
+def _weighted_sum(terms: list[tuple[Tensor, float]], *, out: Tensor) -> None:
+    """Summed beside ``out``, whose samples lie apart, and written there once."""
+    if len(terms) < 2:
+        out.copy_(terms[0][0] * terms[0][1] if terms else torch.zeros([]))
+        return
+    (first, weight), *between, (last, last_weight) = terms
+    total = first * weight
+    for term, factor in between:
+        total.add_(term, alpha=factor)
+    torch.add(total, last, alpha=last_weight, out=out)
 
 
 def _under(phase: int, up: int, before: int) -> tuple[int, int]:

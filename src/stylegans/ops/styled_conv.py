@@ -1,4 +1,5 @@
-"""StyleGAN2's layer in one piece: modulated convolution, noise, bias, leaky ReLU, gain (figure 2d), fast on a CPU.
+"""StyleGAN2's layers in one piece: modulated convolution, noise, bias, leaky ReLU, gain (figure 2d), and the one that
+makes a picture of features, both fast on a CPU.
 
 Without gradients to keep, the style, the demodulation, the gain (the leaky ReLU commutes with a positive factor) and
 the bias go into the convolution; noise and activation follow in place.
@@ -16,6 +17,9 @@ from stylegans.ops.eager import freely
 from stylegans.ops.modulation import demodulation, modulated_conv2d
 from stylegans.ops.packed import Packed
 from stylegans.ops.scaled_conv import scaled_conv2d
+
+ONE_BY_ONE = 64 * 64
+"""Pixels from which each sample of a batch has its picture made by itself, bias included."""
 
 
 def styled_conv2d(
@@ -61,3 +65,20 @@ def styled_conv2d(
     if noise is not None:
         x.add_((noise * gain).to(x.dtype))
     return rectified_(x, "lrelu", clamp)
+
+
+def styled_rgb(x: Tensor, weight: Tensor, styles: Tensor, *, bias: Tensor, clamp: float | None = None) -> Tensor:
+    """clamp(modulated convolution + bias, ±clamp), which is not demodulated.
+
+    Args:
+        x: ``[N, I, H, W]``.
+        weight: ``[O, I, 1, 1]``.
+        styles: ``[N, I]``.
+        bias: ``[O]``.
+    """
+    if use_kernels(x) or not freely(x, weight, styles, bias) or x.shape[2] * x.shape[3] < ONE_BY_ONE:
+        x = modulated_conv2d(x, weight, styles, demodulate=False)
+        return bias_act(x, bias, clamp=clamp)
+    ones = styles.new_ones([len(x), len(weight)])
+    x = scaled_conv2d(x, weight, styles, ones, bias=bias, padding=0)
+    return rectified_(x, "linear", clamp)

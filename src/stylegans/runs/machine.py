@@ -128,9 +128,19 @@ def tune_allocator() -> bool:
     Returns:
         Whether the setting was made.
     """
-    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
+    if not _has_glibc():
         return False
     libc = ctypes.CDLL(None)
     settings = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, -1), (M_TOP_PAD, 0))
     made = [libc.mallopt(name, value) == 1 for name, value in settings]
     return all(made)
+
+
+def return_memory() -> None:
+    """Give back to the system what the C allocator keeps and no one uses: once, after networks have been built."""
+    if _has_glibc():
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _has_glibc() -> bool:
+    return sys.platform == "linux" and platform.libc_ver()[0] == "glibc"

@@ -82,6 +82,7 @@ class Session:
             notes.append(f"--workers {self.workers} are more than the {cores()} cores; they take turns")
         if not report.has_tensorboard():
             notes.append("no TensorBoard events: pip install 'stylegans[track]'")
+        machine.return_memory()
         self.began = time.monotonic()
         self.open_log()
         return Started(

@@ -73,13 +73,13 @@ def descend(state: State, phase: Phase, sample: Sample) -> None:
     rate = schedule.learning_rate_factor(state.config, config, state.images) * state.lr_scale
     for settings in optimizer.param_groups:
         settings["lr"] = settings["initial_lr"] * rate
-    optimizer.zero_grad(set_to_none=True)
     for term in phase.terms:
         compiled = (state.generator.synthesis, state.discriminator) if term.is_second_order else ()
         with as_written(*compiled):
             accumulate(state, term, sample, weight=phase.interval)
     sanitize_gradients(player)
     optimizer.step()
+    optimizer.zero_grad(set_to_none=True)  # now, so that the rival's step does not find them in memory
     if phase.player == "discriminator" and training.weight_clip is not None:
         clip_weights(player, training.weight_clip)
 
