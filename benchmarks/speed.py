@@ -128,7 +128,7 @@ def in_turns(sides: Sequence[Side], case: Case, options: argparse.Namespace) -> 
         if side.program == "roof":
             found[side.name]["flop_per_second"] = ROOF_FLOP / found[side.name]["seconds"]
     if flop:
-        found["ours"]["flop"] = flop
+        found[sides[0].name]["flop"] = flop
     return found
 
 

@@ -7,13 +7,14 @@ It reads a line of JSON for each order and answers with one:
 
     {"case": {…}}     build what the case needs (see ``Case``)
     {"run": 1}        compute it so many times: seconds, and the process's own seconds in user and system mode
-    {"memory": true}  compute it once: the most memory above what the process held before the networks were built
+    {"memory": true}  compute it twice: the most memory above what the process held before the networks were built
     {"flop": true}    compute it once: the operations of its convolutions and matrix products
 
 Sides import nothing of each other: the published programs' modules are called alike, and so are ours to nobody.
 """
 
 import argparse
+import copy
 import ctypes
 import json
 import resource
@@ -66,6 +67,7 @@ def ours(case: Case, device: torch.device) -> Work:
     if case.work == "generate":
         return our_pictures(case, config, device)
     from stylegans.runs.compiling import compile_players
+    from stylegans.runs.machine import return_memory
     from stylegans.training.loop import descend
     from stylegans.training.setup import start
     from stylegans.training.state import Sample
@@ -85,6 +87,7 @@ def ours(case: Case, device: torch.device) -> Work:
     state, phases = start(config, device=device)
     for line in compile_players(state):
         print(line, file=sys.stderr)
+    return_memory()  # as a run does
     name = {"Gmain": "loss_G", "Gpl": "path_length", "Dmain": "loss_D", "Dr1": "R1"}[case.work]
     (phase,) = (phase for phase in phases if phase.terms[0].name == name)
     images = torch.randn(case.batch, 3, case.size, case.size, device=device)
@@ -150,6 +153,7 @@ def nvidia(case: Case, device: torch.device, *, program: str) -> Work:
 def nvidia_phase(case: Case, G: Any, D: Any, device: torch.device, *, sg3: bool) -> Work:
     from training.loss import StyleGAN2Loss
 
+    averaged = copy.deepcopy(G).eval()  # every training holds it, ours too
     shared = {"device": device, "D": D, "r1_gamma": GAMMA, "style_mixing_prob": MIXING, "pl_weight": PL_WEIGHT,
               "pl_batch_shrink": PL_SHRINK, "pl_decay": PL_DECAY}  # fmt: skip
     if sg3:  # for StyleGAN2 its trainings set the last one
@@ -167,7 +171,7 @@ def nvidia_phase(case: Case, G: Any, D: Any, device: torch.device, *, sg3: bool)
     for network in (G, D):
         network.train().requires_grad_(False)
 
-    def work() -> None:
+    def work(_held: Any = averaged) -> None:
         optimizer.zero_grad(set_to_none=True)
         player.requires_grad_(True)
         z = torch.randn(case.batch, 512, device=device)
@@ -197,6 +201,7 @@ def rosinality(case: Case, device: torch.device) -> Work:
         z = torch.randn(case.batch, 512, device=device)
         return without_gradients(lambda: G([z], randomize_noise=False)[0])
     D = model.Discriminator(case.size, channel_multiplier=multiplier).to(device)
+    averaged = copy.deepcopy(G).eval()
     player = G if case.work.startswith("G") else D
     optimizer = torch.optim.Adam(player.parameters(), lr=0.002, betas=(0.0, 0.99), eps=1e-8)
     images = torch.randn(case.batch, 3, case.size, case.size, device=device)
@@ -225,7 +230,7 @@ def rosinality(case: Case, device: torch.device) -> Work:
         mean = mean + PL_DECAY * (lengths.mean().detach() - mean)
         return (lengths - mean).square().mean() * (PL_WEIGHT * 4)
 
-    def work() -> None:
+    def work(_held: Any = averaged) -> None:
         for network in (G, D):
             network.requires_grad_(network is player)
         optimizer.zero_grad(set_to_none=True)
@@ -353,6 +358,7 @@ def main() -> None:
             if device.type == "cuda":
                 torch.cuda.reset_peak_memory_stats(device)
             work()
+            work()  # the first made the optimizer's moments, at its end
             answer = {"bytes": most_held(device, at_rest)}
         elif "flop" in order:
             answer = {"flop": counted(work)}
