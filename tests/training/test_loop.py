@@ -133,7 +133,7 @@ def test_the_discriminator_can_learn_from_the_generators_own_pictures(small_run,
 def test_pictures_scored_in_turn_teach_the_discriminator_the_same(small_run, monkeypatch, game):
     run = small_run(loss=game, drift=0.1)
     outcomes = []
-    for joined in (2**30, 0):
+    for joined in (2**40, 0):
         monkeypatch.setattr(objectives, "JOINED", joined)
         state, _ = start(run, device=CPU)
         sample = loop.to_sample(next(pictures(run)), state)

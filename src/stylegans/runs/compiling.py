@@ -73,7 +73,7 @@ def _one_batch(state: State) -> None:
     discriminator.requires_grad_(True)
     with torch.no_grad():
         images = draw().contiguous(memory_format=torch.channels_last)
-    at_once = objectives.at_once(state.config.training, images)
+    at_once = objectives.at_once(state, images)
     scores = discriminator.score_both(images, images, c) if at_once else (discriminator(images, c),)
     torch.cat(scores).sum().backward()
     for player in (generator, discriminator):
