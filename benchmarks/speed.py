@@ -134,11 +134,9 @@ def in_turns(sides: Sequence[Side], case: Case, options: argparse.Namespace) -> 
 
 def sides_of(case: Case, options: argparse.Namespace) -> Iterator[Side]:
     """Ours first, then whoever can compute the case, then the machine."""
-    yield Side("ours", tuned=True)
-    if options.bfloat16:
-        yield Side("ours", tuned=True, precision="bfloat16")
-    if options.compiled:
-        yield Side("ours", tuned=True, compiled=True)
+    for precision in ("float32", *["bfloat16"] * options.bfloat16):
+        for compiled in (False, *[True] * options.compiled):
+            yield Side("ours", tuned=True, precision=precision, compiled=compiled)
     for program in ("stylegan3", "ada", "rosinality"):
         if getattr(options, program) and (case.network == "stylegan2" or program == "stylegan3"):
             yield Side(program, tuned=False)
