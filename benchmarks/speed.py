@@ -8,7 +8,7 @@ Every side is a process of its own (``speed_sides.py``), with the same shapes an
 ours; each program as it comes; and each with our setting of the allocator ("tuned"). ``roof`` is one large
 convolution of PyTorch's, the arithmetic that the machine can do in the same minutes. ``--alone`` measures each side
 once more with no other process about. ``--python`` is an interpreter that has what the programs import (torch, click,
-requests, scipy).
+requests, scipy, setuptools below 81).
 
 Writes ``results/speed/NAME.json`` and a page of it, ``NAME.md``; cases that were not asked for stay as they were.
 """
