@@ -201,11 +201,11 @@ def test_two_processes_of_torchrun_make_the_same_bytes(models: Path, tmp_path: P
 
 @pytest.mark.long
 def test_ctrl_c_is_one_line_and_another_command_is_refused(models: Path, tmp_path: Path) -> None:
-    words = ["generate", models / "plain.safetensors", "--seeds", "0-1999", "--out", tmp_path]
+    words = ["generate", models / "plain.safetensors", "--seeds", "0-19999", "--out", tmp_path]
     process = start(*words)
     said = killed_when(process, tmp_path / ".unfinished" / "done", 1, by=signal.SIGINT)
     assert process.returncode == 130
-    assert re.fullmatch(r"stylegans: stopped at \d+ of 2000 pictures; the same command continues\n", said)
+    assert re.fullmatch(r"stylegans: stopped at \d+ of 20000 pictures; the same command continues\n", said)
     other = start(*words, "--truncation", "0.5")
     assert re.match(
         r"stylegans: --out: unfinished work lies there, with --truncation 1.0, now 0.5", other.communicate()[0]
