@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from stylegans.ops import convolution_act
 from stylegans.ops.activation import RECTIFIERS
 from stylegans.ops.convolution_act import conv2d_act
 from stylegans.ops.resample import fir_filter
@@ -13,8 +14,9 @@ from stylegans.ops.resample import fir_filter
 @pytest.mark.parametrize("biased", [True, False])
 @pytest.mark.parametrize("size", [(6, 4), (2, 2)], ids=["weights scaled", "maps scaled"])
 def test_it_equals_the_steps_one_by_one_with_first_and_second_derivatives(
-    up, down, kernel, act, clamp, biased, size, with_derivatives
+    up, down, kernel, act, clamp, biased, size, with_derivatives, monkeypatch
 ):
+    monkeypatch.setattr(convolution_act, "LARGE", 1)
     f = fir_filter((1, 3, 3, 1)).double()
     x = torch.randn(2, 3, *size, dtype=torch.float64, requires_grad=True)
     w = torch.randn(4, 3, kernel, kernel, dtype=torch.float64, requires_grad=True)
@@ -35,7 +37,8 @@ def test_what_it_is_given_stays_as_it_was():
     assert all(torch.equal(now, then) for now, then in zip((x, w, b), before, strict=True))
 
 
-def test_on_small_maps_no_copy_of_the_weights_is_kept():
+def test_on_small_maps_no_copy_of_large_weights_is_kept(monkeypatch):
+    monkeypatch.setattr(convolution_act, "LARGE", 1)
     x, w = torch.randn(1, 4, 2, 2), torch.randn(4, 4, 3, 3, requires_grad=True)
     kept = []
     with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):

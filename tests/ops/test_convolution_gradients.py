@@ -102,6 +102,6 @@ def test_a_transposed_convolution_is_the_same_in_whichever_form(avx512, outer, d
     monkeypatch.setattr(convolution_gradients, "_has_avx512", lambda: avx512)
     x, w = torch.randn(1, 2, 5, 6).to(dtype), torch.randn(2, outer, 3, 3).to(dtype)
     assert convolution_gradients._phases_suit(x, w) == (not avx512 or (outer == 64 and dtype is torch.float32))
-    torch.testing.assert_close(
-        convolution_gradients.conv_transpose2d(x, w, stride=2), F.conv_transpose2d(x, w, stride=2)
-    )
+    found = convolution_gradients.conv_transpose2d(x, w, stride=2)
+    exact = F.conv_transpose2d(x.double(), w.double(), stride=2)
+    assert (found - exact).abs().max() < (1e-5 if dtype is torch.float32 else 0.02) * exact.abs().max()

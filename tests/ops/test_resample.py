@@ -61,7 +61,9 @@ geometry = st.fixed_dictionaries(
 )
 
 
-@given(options=geometry, taps=st.sampled_from([(4, 4), (1, 3), (3, 5), (6,)]), size=st.tuples(*[st.integers(6, 9)] * 2))
+@given(
+    options=geometry, taps=st.sampled_from([(4, 4), (1, 3), (3, 5), (6,)]), size=st.tuples(*[st.integers(8, 11)] * 2)
+)
 def test_fast_form_equals_the_definition_with_its_derivatives(with_derivatives, options, taps, size):
     torch.manual_seed(sum(size))
     f = torch.randn(taps, dtype=torch.float64)

@@ -1,8 +1,8 @@
 """A convolution with what follows it: bias, activation, gain, clamp, in as few passes over the maps as there can be.
 
 A rectifier commutes with a positive factor, so the gains go into the weights and the bias, the bias into the
-convolution; what is left is the rectifier, in place. Where the weights are larger than the maps, at the low
-resolutions, the maps are scaled instead, and no copy of the weights is kept for the way back. The gradients of any
+convolution; what is left is the rectifier, in place. Where the weights are large, and larger than the maps, as at the
+low resolutions, the maps are scaled instead, and no copy of the weights is kept for the way back. The gradients of any
 order are PyTorch's own.
 """
 
@@ -14,6 +14,9 @@ from stylegans.ops.convolution import conv2d_resample
 from stylegans.ops.dispatch import use_kernels
 from stylegans.ops.eager import eager
 from stylegans.ops.resample import Pair
+
+LARGE = 2**20
+"""Weights of which a copy is worth avoiding."""
 
 
 def conv2d_act(
@@ -50,7 +53,7 @@ def conv2d_act(
         x = conv2d_resample(x, w, f, up=up, down=down, padding=padding, flip_weight=flip_weight, plain=plain)
         return bias_act(x, b, act=act, gain=scale, clamp=clamp)
     scale, b = weight_gain * scale, None if b is None else (b * scale).to(x.dtype)
-    if eager(x) and len(x) * w.shape[0] * x.shape[2] * x.shape[3] * up**2 // down**2 < w.numel():
+    if eager(x) and w.numel() >= LARGE and len(x) * len(w) * x.shape[2] * x.shape[3] * up**2 // down**2 < w.numel():
         x = conv2d_resample(x, w.to(x.dtype), f, up=up, down=down, padding=padding, flip_weight=flip_weight)
         x = x.mul_(scale) if b is None else x.mul_(scale).add_(b[:, None, None])
     else:
