@@ -34,6 +34,9 @@ Work = Callable[[], Any]
 PROCESS = ExitStack()
 """What stays as long as the process."""
 
+HELD: list[torch.nn.Module] = []
+"""The averages of the other programs' generators: every training holds one, ours too."""
+
 MIXING, GAMMA, PL_WEIGHT, PL_SHRINK, PL_DECAY = 0.9, 1.0, 2.0, 2, 0.01
 
 
@@ -153,7 +156,7 @@ def nvidia(case: Case, device: torch.device, *, program: str) -> Work:
 def nvidia_phase(case: Case, G: Any, D: Any, device: torch.device, *, sg3: bool) -> Work:
     from training.loss import StyleGAN2Loss
 
-    averaged = copy.deepcopy(G).eval()  # every training holds it, ours too
+    HELD.append(copy.deepcopy(G).eval())
     shared = {"device": device, "D": D, "r1_gamma": GAMMA, "style_mixing_prob": MIXING, "pl_weight": PL_WEIGHT,
               "pl_batch_shrink": PL_SHRINK, "pl_decay": PL_DECAY}  # fmt: skip
     if sg3:  # for StyleGAN2 its trainings set the last one
@@ -171,7 +174,7 @@ def nvidia_phase(case: Case, G: Any, D: Any, device: torch.device, *, sg3: bool)
     for network in (G, D):
         network.train().requires_grad_(False)
 
-    def work(_held: Any = averaged) -> None:
+    def work() -> None:
         optimizer.zero_grad(set_to_none=True)
         player.requires_grad_(True)
         z = torch.randn(case.batch, 512, device=device)
@@ -201,7 +204,7 @@ def rosinality(case: Case, device: torch.device) -> Work:
         z = torch.randn(case.batch, 512, device=device)
         return without_gradients(lambda: G([z], randomize_noise=False)[0])
     D = model.Discriminator(case.size, channel_multiplier=multiplier).to(device)
-    averaged = copy.deepcopy(G).eval()
+    HELD.append(copy.deepcopy(G).eval())
     player = G if case.work.startswith("G") else D
     optimizer = torch.optim.Adam(player.parameters(), lr=0.002, betas=(0.0, 0.99), eps=1e-8)
     images = torch.randn(case.batch, 3, case.size, case.size, device=device)
@@ -230,7 +233,7 @@ def rosinality(case: Case, device: torch.device) -> Work:
         mean = mean + PL_DECAY * (lengths.mean().detach() - mean)
         return (lengths - mean).square().mean() * (PL_WEIGHT * 4)
 
-    def work(_held: Any = averaged) -> None:
+    def work() -> None:
         for network in (G, D):
             network.requires_grad_(network is player)
         optimizer.zero_grad(set_to_none=True)

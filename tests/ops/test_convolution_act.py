@@ -12,14 +12,14 @@ from stylegans.ops.resample import fir_filter
 @pytest.mark.parametrize("act", [*RECTIFIERS, "swish"])
 @pytest.mark.parametrize("clamp", [None, 0.4])
 @pytest.mark.parametrize("biased", [True, False])
-@pytest.mark.parametrize("size", [(6, 4), (2, 2)], ids=["weights scaled", "maps scaled"])
+@pytest.mark.parametrize("large", [2**20, 1], ids=["weights scaled", "maps scaled"])
 def test_it_equals_the_steps_one_by_one_with_first_and_second_derivatives(
-    up, down, kernel, act, clamp, biased, size, with_derivatives, monkeypatch
+    up, down, kernel, act, clamp, biased, large, with_derivatives, monkeypatch
 ):
-    monkeypatch.setattr(convolution_act, "LARGE", 1)
+    monkeypatch.setattr(convolution_act, "LARGE", large)
     f = fir_filter((1, 3, 3, 1)).double()
-    x = torch.randn(2, 3, *size, dtype=torch.float64, requires_grad=True)
-    w = torch.randn(4, 3, kernel, kernel, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(2, 40, 2, 2, dtype=torch.float64, requires_grad=True)
+    w = torch.randn(4, 40, kernel, kernel, dtype=torch.float64, requires_grad=True)
     b = torch.randn(4, dtype=torch.float64, requires_grad=True) if biased else None
     leaves = [x, w, b] if b is not None else [x, w]
     options = {"weight_gain": 0.3, "up": up, "down": down, "padding": kernel // 2, "act": act, "clamp": clamp}
